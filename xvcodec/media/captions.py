@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
 from fractions import Fraction
@@ -13,7 +14,8 @@ from xvc_bitstream.records import Caption
 from .source import Source, is_pattern, open_container
 
 _TEXT = {"subrip", "srt", "webvtt", "mov_text", "ass", "ssa", "text"}
-_OVERRIDE = re.compile(r"\{\\[^}]*\}")  # FFmpeg turns the styling of every format into that of ASS
+_STYLE = re.compile(r"</?(?:i|b|u|s|font)\b[^<>]*>|\{\\[^}]*\}", re.IGNORECASE)  # of SubRip and of ASS
+_CUE_TAG = re.compile(r"<[^<>]*>")  # of WebVTT, where a literal < is written &lt;
 _MAX_CUES = limits.MAX_CAPTIONS
 _MAX_TEXT = limits.MAX_CAPTION_BYTES // 4  # characters, of at most four bytes
 
@@ -66,11 +68,23 @@ def _cues(packet: av.Packet, first: Fraction | None, end: Fraction | None, shift
     if (first is not None and stop <= first) or (end is not None and start >= end):
         return []
     language = packet.stream.language or ""
-    try:
-        lines = [rect.dialogue.decode("utf-8", "replace") for rect in packet.decode() if hasattr(rect, "dialogue")]
-    except av.error.FFmpegError:
-        return []
     begin, close = (max(0, round((moment - shift) * 1_000_000)) for moment in (start, stop))
-    texts = (_OVERRIDE.sub("", line).strip()[:_MAX_TEXT] for line in lines)
+    texts = (line.strip()[:_MAX_TEXT] for line in _texts(packet))
     known = "" if language == "und" else language[: limits.MAX_LANGUAGE // 4]
     return [Caption(begin, max(begin + 1, close), text, known) for text in texts if text]
+
+
+def _texts(packet: av.Packet) -> list[str]:
+    """The plain text of a packet, styling removed; FFmpeg's own decoders would also eat braces that are text."""
+    codec, data = packet.stream.codec_context.name, bytes(packet)
+    if codec == "mov_text":
+        return [data[2 : 2 + int.from_bytes(data[:2], "big")].decode("utf-8", "replace")]
+    if codec == "webvtt":
+        return [html.unescape(_CUE_TAG.sub("", data.decode("utf-8", "replace")))]
+    if codec in ("ass", "ssa"):
+        try:
+            lines = [rect.dialogue.decode("utf-8", "replace") for rect in packet.decode() if hasattr(rect, "dialogue")]
+        except av.error.FFmpegError:
+            return []
+        return [_STYLE.sub("", line) for line in lines]
+    return [_STYLE.sub("", data.decode("utf-8", "replace").replace("\r\n", "\n"))]

@@ -22,7 +22,7 @@ DEFAULTS: dict[str, dict[str, str]] = {
     "libx265": {"crf": "14", "preset": "medium"},
     "libvpx-vp9": {"crf": "16", "b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"},
     "libsvtav1": {"crf": "18", "preset": "6"},
-    "ffv1": {"level": "3", "g": "1"},
+    "ffv1": {"g": "1"},
 }
 _RATE_OPTIONS = {"crf", "b", "qp", "q", "maxrate"}
 _EVEN_ONLY = {"libx264", "libx264rgb", "libx265"}  # 4:2:0 of an odd size cannot be written in their streams

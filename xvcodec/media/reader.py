@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter, deque
 from collections.abc import Iterator
 from types import TracebackType
@@ -14,7 +15,7 @@ from xvcodec.errors import InputError
 from .captions import read_captions
 from .decode import Decoder, SeekMissedError
 from .describe import read_chapters, read_tags
-from .source import Source, name_of
+from .source import Source, can_seek, name_of
 from .trim import Window
 from .types import Frame, VideoInfo
 
@@ -30,6 +31,8 @@ class VideoReader:
         self._counts: Counter[str] = Counter()
         self._captions: list[Caption] | None = None
         self._queue: deque[Frame | AudioPacket] = deque()
+        in_file = not isinstance(source, str | os.PathLike) and can_seek(source)
+        self._place = source.tell() if in_file else 0  # type: ignore[union-attr]  # a file object
         self._decoder = Decoder(source, window, audio, self._counts)
         self._items = self._read_all()
         try:
@@ -86,11 +89,14 @@ class VideoReader:
         yield from self._items
 
     def _read_all(self) -> Iterator[Frame | AudioPacket]:
-        seeked = bool(self._window.start) and self._decoder.seek(self._window.first)
+        # In a pipe FFmpeg would "seek" by throwing away all that comes before, key frame included.
+        seeked = bool(self._window.start) and can_seek(self._source) and self._decoder.seek(self._window.first)
         try:
             yield from self._read(seeked)
         except SeekMissedError:  # a wrong index: begin again and read up to the place
             self._decoder.container.close()
+            if not isinstance(self._source, str | os.PathLike):
+                self._source.seek(self._place)
             self._decoder = Decoder(self._source, self._window, self._audio, self._counts)
             yield from self._read(False)
 

@@ -52,7 +52,7 @@ def open_container(source: Source) -> InputContainer:
             target = _Pipe(sys.stdin.buffer)
         else:
             target, options = _check_path(Path(source))
-    elif not _seekable(source):
+    elif not can_seek(source):
         target = _Pipe(source)
     try:
         container = av.open(target, "r", options=options, metadata_errors="replace")
@@ -64,9 +64,13 @@ def open_container(source: Source) -> InputContainer:
     return container
 
 
-def _seekable(file: IO[bytes]) -> bool:
+def can_seek(source: Source) -> bool:
+    """Whether `source` can be read from another place, or a second time; pipes cannot."""
+    if isinstance(source, str | os.PathLike):
+        path = os.fspath(source)
+        return path != "-" and (os.path.isfile(path) or is_pattern(path))
     try:
-        return bool(file.seekable())
+        return bool(source.seekable())
     except (AttributeError, OSError, ValueError):
         return False
 

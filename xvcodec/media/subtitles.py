@@ -59,14 +59,19 @@ class SubtitleTracks:
             self._next += 1
             yield self._packet(cue)
 
+    def _coded(self, text: str) -> bytes:
+        if self._codec == "webvtt":
+            text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        data = text.encode()
+        return struct.pack(">H", len(data)) + data if self._codec == "mov_text" else data
+
     def _packet(self, cue: Caption) -> av.Packet:
         end = cue.end_us
         if self._end is not None:
             end = max(min(end, self._end), cue.start_us + 1)
         elif end >= OPEN_END:
             end = cue.start_us + _OPEN_US
-        text = cue.text.strip().encode()
-        packet = av.Packet(struct.pack(">H", len(text)) + text if self._codec == "mov_text" else text)
+        packet = av.Packet(self._coded(cue.text.strip()))
         packet.stream = self._streams[cue.language]
         packet.time_base = _MILLI
         packet.pts = packet.dts = round(cue.start_us / 1000)

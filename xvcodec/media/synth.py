@@ -49,7 +49,9 @@ def _texture(x: NDArray[np.floating], y: NDArray[np.floating], seed: int) -> NDA
     b = np.sin(angle) * wave[:, None] * y  # [3, 6, H]
     rows = np.concatenate([np.cos(b), np.sin(b)], 1).transpose(0, 2, 1)  # [3, H, 12]
     columns = np.concatenate([np.sin(a), np.cos(a)], 1) * np.tile(swing, 2)[:, None]  # [3, 12, W]
-    return (128 + rows.astype(np.float32) @ columns.astype(np.float32)).transpose(1, 2, 0).copy()
+    waves = rows.astype(np.float32) @ columns.astype(np.float32)  # [3, H, W]
+    grey = waves.mean(0)  # as in nature, brightness varies more than colour
+    return (128 + grey + 0.45 * (waves - grey)).transpose(1, 2, 0).copy()
 
 
 def _stamp(image: NDArray[np.float32], mask: NDArray[np.bool_], top: int, left: int, level: float) -> None:

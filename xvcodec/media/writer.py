@@ -54,7 +54,7 @@ class ContainerWriter(VideoWriter):
         self._place = Placeholder(target)
         self._container: OutputContainer | None = _create(self._place, form, info)
         try:
-            name = codec or ("libvpx-vp9" if form == "webm" else "libx264")
+            name = codec or _default_codec(form, info)
             self._encoder = Encoder(self._container, info, name, dict(options))
             self._audio = [add_audio(self._container, track) for track in tracks]
             self._subtitles = SubtitleTracks(self._container, captions, info.duration_us)
@@ -129,10 +129,18 @@ class ContainerWriter(VideoWriter):
         self._place.discard()
 
 
+def _default_codec(form: str, info: VideoInfo) -> str:
+    if form == "webm":
+        return "libsvtav1" if info.bit_depth == 10 else "libvpx-vp9"  # PyAV's libvpx is built for 8 bits only
+    return "libx264"
+
+
 def _create(place: Placeholder, form: str, info: VideoInfo) -> OutputContainer:
     options = {"movflags": "+faststart", "video_track_timescale": str(info.time_base.denominator)}
+    if form in ("matroska", "webm"):  # else a sound that begins before 0 (every AAC of an mp4) would move the frames
+        options = {"avoid_negative_ts": "disabled"}
     try:
-        return av.open(str(place.path), "w", format=form, container_options=options if form in ("mp4", "mov") else {})
+        return av.open(str(place.path), "w", format=form, container_options=options)
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise OutputError(f"'{place.target}' cannot be written ({reason(error)}).") from error
 
@@ -161,7 +169,7 @@ def open_writer(
     """Open an output for writing; the suffix chooses what it is. Raises OutputError.
 
     `.mp4 .m4v .mov .mkv .webm` hold everything; `codec` and `options` are FFmpeg's (default libx264 crf 12, for webm
-    libvpx-vp9). `.y4m`, `-` and file objects get y4m; `.png` and `.jpg` one picture, or many with `frame%05d.png`.
+    libvpx-vp9, or libsvtav1 for 10 bits). `.y4m`, `-` and file objects get y4m; `.png` and `.jpg` one picture, or many with `frame%05d.png`.
     Files appear under their name only when complete. `writer.warnings` says what the output cannot hold.
     """
     writer = _open(target, info, codec, options or {}, tracks, captions, tags or {}, chapters)
