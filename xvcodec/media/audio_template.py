@@ -31,6 +31,8 @@ _WAVE_TAG = {
 }  # fmt: skip
 _FOURCC = {"amr_nb": b"samr", "amr_wb": b"sawb", "qdm2": b"QDM2", "qdmc": b"QDMC", "mace3": b"MAC3", "mace6": b"MAC6",
            "adpcm_ima_qt": b"ima4"}  # fmt: skip
+# Matroska's PCM tells only a count, and mp4 wants an arrangement.
+_USUAL = {"1 channels": "mono", "2 channels": "stereo", "6 channels": "5.1", "8 channels": "7.1"}
 
 
 def add_audio(container: OutputContainer, track: AudioTrack) -> av.AudioStream:
@@ -52,7 +54,7 @@ def add_audio(container: OutputContainer, track: AudioTrack) -> av.AudioStream:
     if track.bit_rate:
         context.bit_rate = track.bit_rate
     try:
-        context.layout = track.layout
+        context.layout = _USUAL.get(track.layout, track.layout)
     except ValueError:
         pass  # "3 channels": a count without an arrangement, which the template already has
     stream.time_base = Fraction(*track.time_base)

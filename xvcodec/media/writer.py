@@ -50,6 +50,7 @@ class ContainerWriter(VideoWriter):
         super().__init__()
         self._info, self._tracks, self._frames = info, tracks, 0
         self._last: int | None = None
+        self._audio_pts: dict[int, int] = {}  # of the packet before, by track
         form = CONTAINERS[target.suffix.lower()]
         self._place = Placeholder(target)
         self._container: OutputContainer | None = _create(self._place, form, info)
@@ -66,7 +67,8 @@ class ContainerWriter(VideoWriter):
             raise
         except (av.error.FFmpegError, OSError, ValueError) as error:
             self.abort()
-            raise OutputError(f"'{target}' cannot be written ({reason(error)}).") from error
+            content = ", ".join(dict.fromkeys((name, *(track.codec for track in tracks))))
+            raise OutputError(f"'{target}' cannot be written with {content} in it ({reason(error)}).") from error
         if self._encoder.full_chroma:
             self.warnings.append(f"{name} needs even sizes for 4:2:0, so this odd size is stored as 4:4:4.")
         if form in ("matroska", "webm") and info.sar not in (0, 1) and name not in ("libx264", "libx265"):
@@ -88,8 +90,16 @@ class ContainerWriter(VideoWriter):
         if not 0 <= packet.track < len(self._audio):
             return  # a track that the caller chose not to write
         stream, track = self._audio[packet.track], self._tracks[packet.track]
-        times = (packet.pts, packet.dts, packet.duration)
+        times = (packet.pts, packet.dts, packet.duration or self._audio_duration(packet))
         self._mux([audio_packet(stream, track, *times, packet.data, packet.keyframe)])
+
+    def _audio_duration(self, packet: AudioPacket) -> int:
+        """A duration for a packet without one: mp4 would hide the last packet if it were 0."""
+        track, pts = self._tracks[packet.track], packet.pts or 0
+        before = self._audio_pts.get(packet.track, pts)
+        self._audio_pts[packet.track] = pts
+        known = round(Fraction(track.frame_size, track.sample_rate) / Fraction(*track.time_base))
+        return known or max(1, pts - before)
 
     def _mux(self, packets: Iterable[av.Packet]) -> None:
         if self._container is None:

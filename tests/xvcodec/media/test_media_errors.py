@@ -111,6 +111,7 @@ def test_time_ranges(tmp_path: Path, clip: bytes) -> None:
     ("a.mp4", {"codec": "aac"}, "not a video codec"), ("a.xyz", {}, "a.xyz"), ("a.y4m", {"codec": "ffv1"}, "codec"),
     ("none/a.mp4", {}, "no folder"), ("none/a.y4m", {}, "no folder"), ("none/f%03d.png", {}, "no folder"),
     ("a.webm", {"tracks": [AudioTrack("aac", (1, 48000), 48000, "mono")]}, "aac"),
+    ("a.mov", {"tracks": [AudioTrack("opus", (1, 48000), 48000, "stereo")]}, "opus"),
     ("a.mkv", {"tracks": [AudioTrack("nonsense", (1, 48000), 48000, "mono")]}, "nonsense"),
 ])  # fmt: skip
 def test_outputs_that_cannot_be(tmp_path: Path, name: str, more: dict[str, object], says: str) -> None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -29,6 +30,7 @@ from media_clips import (
 from xvc_bitstream.records import OPEN_END, Caption, Chapter
 
 from xvcodec.media import Frame, VideoInfo, open_video, open_writer
+from xvcodec.media.synth import sweep
 
 FAST = {"preset": "ultrafast"}
 
@@ -226,3 +228,36 @@ def test_standard_input_and_output(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", program], input=data, capture_output=True, check=True, timeout=60)
     assert read_clip(io.BytesIO(done.stdout))[0].width == 37 and done.stdout.count(b"FRAME\n") == 4
     assert done.stdout.split(b"FRAME\n", 1)[1] == data.split(b"FRAME\n", 1)[1]
+
+
+@pytest.mark.parametrize(("codec", "suffix"), [
+    ("libmp3lame", ".mp4"), ("libopus", ".mkv"), ("libopus", ".webm"), ("flac", ".mp4"), ("ac3", ".mp4"), ("alac", ".mov"),
+    ("mp2", ".mkv"), ("pcm_s24le", ".mkv"), ("pcm_s16be", ".mov"), ("pcm_f32le", ".mp4"),
+])  # fmt: skip
+def test_sound_of_many_kinds_is_copied_and_decodes(tmp_path: Path, codec: str, suffix: str) -> None:
+    with av.open(str(tmp_path / "source.mkv"), "w") as container:
+        picture = container.add_stream("ffv1", rate=30)
+        picture.width, picture.height, picture.pix_fmt = 64, 48, "yuv420p"
+        sound = container.add_stream(codec, rate=48000)
+        sound.layout = "stereo"
+        size = sound.codec_context.frame_size or 1024
+        samples = av.AudioFrame.from_ndarray(np.repeat(sweep(0.2), 2, 0), "fltp", "stereo")
+        samples.sample_rate, samples.pts = 48000, 0
+        resampler = av.AudioResampler(sound.codec_context.format, "stereo", 48000, frame_size=size)
+        for number in range(6):
+            frame = av.VideoFrame(64, 48, "yuv420p")
+            frame.pts, frame.time_base = number, Fraction(1, 30)
+            container.mux(picture.encode(frame))
+        for part in resampler.resample(samples) + resampler.resample(None):
+            container.mux(sound.encode(part))
+        container.mux(sound.encode(None))
+    with open_video(tmp_path / "source.mkv") as reader:
+        tracks, info, items = reader.tracks, reader.info, list(reader)
+    packets = [item for item in items if not isinstance(item, Frame)]
+    target = tmp_path / f"copy{suffix}"
+    write_clip(target, info, [item for item in items if isinstance(item, Frame)], tracks, packets)
+    assert packets and hashes(packets, 0) == hashes(read_clip(target)[2], 0)
+    with av.open(str(target)) as container:  # another program can play it: as long, and as loud
+        heard = np.concatenate([f.to_ndarray().astype(float).ravel() for f in container.decode(audio=0)])
+        assert container.streams.audio[0].codec_context.sample_rate == 48000
+    assert heard.size >= 2 * 9600 and heard.std() > 0
