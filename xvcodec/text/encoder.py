@@ -12,7 +12,7 @@ class TextEncoder(ABC):
     """Turns captions into token embeddings; the same id gives the same embeddings.
 
     Attributes:
-        id: name and content hash, as stored in a file's header, e.g. "minilm-static-1:0123abcd".
+        id: name and content hash, as stored in a file's header, e.g. "minilm-static-1.0123abcd".
         dim: width of one token embedding.
         max_tokens: tokens kept of a caption; later ones are dropped.
     """

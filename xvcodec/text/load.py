@@ -10,8 +10,8 @@ from xvcodec.errors import ModelError
 from xvcodec.text.encoder import TextEncoder
 from xvcodec.text.static import MAX_BYTES, StaticEncoder
 
-DEFAULT_ID = "minilm-static-1:7ecf9d1d"
-_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,40}:[0-9a-f]{8}")
+DEFAULT_ID = "minilm-static-1.7ecf9d1d"
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,40}\.[0-9a-f]{8}")
 
 
 @cache
@@ -45,7 +45,7 @@ def text_encoder_by_id(id: str) -> TextEncoder:
     """Return the shipped encoder with this id. Never opens a path, so an id from a stranger's file is safe here."""
     if not _ID.fullmatch(id):
         raise ModelError(f"{id[:80]!r} is not the id of a text encoder: pass --text-encoder or --no-text")
-    resource = files("xvcodec") / "weights" / f"text-{id.replace(':', '-')}.safetensors"
+    resource = files("xvcodec") / "weights" / f"text-{id.replace('.', '-')}.safetensors"
     if not resource.is_file():
         raise ModelError(f"text encoder {id} is not part of this version: pass its folder with --text-encoder")
     return _checked(resource.read_bytes(), id)
@@ -54,7 +54,7 @@ def text_encoder_by_id(id: str) -> TextEncoder:
 def _from_file(path: Path) -> StaticEncoder:
     if path.stat().st_size > MAX_BYTES:
         raise ModelError(f"{path} is larger than {MAX_BYTES >> 20} MiB, so it is not a static text encoder")
-    id = ":".join(path.stem.removeprefix("text-").rsplit("-", 1))
+    id = ".".join(path.stem.removeprefix("text-").rsplit("-", 1))
     return _checked(path.read_bytes(), id)
 
 

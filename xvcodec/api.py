@@ -1,0 +1,94 @@
+"""The library's verbs. Nothing here prints; what goes wrong is an `XvcError` or a `BitstreamError` of one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from xvc_bitstream import Caption, Reader, atomic_open, replace_captions
+from xvcodec.options import DecodeOptions, DecodeResult, EncodeOptions, EncodeResult, Report
+from xvcodec.video import Video, describe
+
+if TYPE_CHECKING:
+    from xvcodec.codec.check import VerifyResult
+
+Source = str | Path | BinaryIO
+
+
+def encode(source: Source, target: Source, options: EncodeOptions = EncodeOptions(),
+           progress: Report | None = None) -> EncodeResult:
+    """Encode a video (anything PyAV reads, or a binary file object) into an .xvc file or file object."""
+    from xvcodec.codec.encode import Encoder
+
+    return Encoder(source, options, progress).run(target)
+
+
+def decode(source: Source, target: Source, options: DecodeOptions = DecodeOptions(),
+           progress: Report | None = None) -> DecodeResult:
+    """Decode an .xvc file into what the target's name says (mp4, mkv, webm, mov, y4m, png), or y4m into a file object."""
+    from xvcodec.codec.output import decode_file
+
+    return decode_file(source, target, options, progress)
+
+
+def open(source: Source, options: DecodeOptions = DecodeOptions()) -> Video:  # noqa: A001 - xvcodec.open is the name
+    """Open an .xvc file for frames, latents, captions and facts."""
+    return Video(source, options)
+
+
+def probe(source: Source) -> dict[str, Any]:
+    """Facts about an .xvc file, as `xvc probe --json` prints them; loads no model."""
+    with Reader.open(source) as reader:
+        return describe(reader)
+
+
+def verify(source: Source, model: str | None = None) -> VerifyResult:
+    """Check checksums, index, and that every symbol decodes."""
+    from xvcodec.codec import check
+
+    return check.verify(source, model)
+
+
+def set_captions(source: str | Path, captions: Sequence[Caption], target: str | Path) -> None:
+    """Copy an .xvc file with other captions; nothing is re-encoded. Source and target may be the same file."""
+    with Reader.open(source) as reader, atomic_open(target) as sink:
+        replace_captions(reader, sink, list(captions))
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """A shipped model."""
+
+    name: str
+    file: str
+    hash: str  # SHA-256, hex
+    parameters: int
+    bytes: int
+    encode_kmac: float  # thousand multiplications a pixel, mean over a GOP of 32 frames; the encoder decodes, too
+    decode_kmac: float
+    description: str
+
+
+def models() -> list[ModelInfo]:
+    """The models that ship with the package."""
+    from xvcodec.models.cost import kmac_per_pixel
+    from xvcodec.models.weights import load_model, shipped
+
+    about = {"crossmodal": "general coding, the default", "crossmodal-fast": "real time on a CPU"}
+    rows = []
+    for name in shipped():
+        model = load_model(name)
+        cost = kmac_per_pixel(model.module)
+        rows.append(ModelInfo(name, model.path.name, model.hash.hex(), model.parameters, model.path.stat().st_size,
+                              cost.encode, cost.decode, about.get(name, "")))
+    return rows
+
+
+def export(model: str, folder: str | Path) -> list[Path]:
+    """Write the model's ONNX graphs into `folder`; returns their paths."""
+    from xvcodec.models.weights import load_model
+    from xvcodec.runtime.export import export_graphs
+
+    return export_graphs(load_model(model).module, Path(folder))

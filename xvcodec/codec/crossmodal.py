@@ -1,0 +1,190 @@
+"""Coding one GOP with the crossmodal family: key frame, then chunk after chunk, closed loop.
+
+Streams of a GOP of 1 + n chunks, all integers, h x w positions at 1/16:
+    key.z [1, Z, h/2, w/2]     key.y [1, L, h, w]
+    anchor.z [n, Z, h/2, w/2]    anchor.y [n, L, h, w]
+    between.z [m, Z, h/2, w/2]   between.y [m, L, h, w]   (m = n, or n - 1 when the last chunk is a lone anchor)
+    field.0 ... one a pass of the motion fields (xvcodec.codec.fields).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from xvcodec.codec.family import CodedGop, CodedStream, Guide, Planes, ReadStream, Requirements
+from xvcodec.codec.fields import decode_fields, encode_fields
+from xvcodec.codec.quantise import Quantiser
+from xvcodec.models.crossmodal import BETWEEN, CHUNK
+from xvcodec.models.search import search_between, search_forward
+from xvcodec.models.weights import LoadedModel
+from xvcodec.runtime.base import Runtime
+
+PRICE = 0.08
+"""Squared steps that one bit is worth when rounding: below the model's own 0.1155, because errors are predicted from."""
+FIELD_LIMIT = 2047
+"""Largest vector component, quarter pixels."""
+
+
+def used_corrections(frames: int) -> list[int]:
+    """How many frames lie between the anchors of each chunk of a GOP."""
+    rest = frames - 1
+    return [min(BETWEEN, rest - start - 1) for start in range(0, rest, CHUNK)]
+
+
+def _shares(used: int) -> list[float]:
+    """Places of the frames between two anchors; unused slots sit on the later anchor."""
+    return [(slot + 1) / (used + 1) if slot < used else 1.0 for slot in range(BETWEEN)]
+
+
+@dataclass(frozen=True)
+class Symbols:
+    """Every integer of a GOP: what a decoder needs besides quality and caption. Arrays as in the module's text."""
+
+    frames: int
+    fields: NDArray[np.int32]  # [n, 4, 2, h, w]
+    latents: dict[str, NDArray[np.int32]]  # "key.z", "key.y", ...
+
+
+class CrossmodalCodec:
+    """`GopCodec` of the crossmodal family."""
+
+    requirements = Requirements(multiple_of=32, max_gop_pixels=1 << 28)
+
+    def __init__(self, model: LoadedModel, runtime: Runtime) -> None:
+        self.model, self.runtime = model, runtime
+        self.quantiser = Quantiser(model.tables, PRICE)
+
+    @torch.inference_mode()
+    def analyse(self, planes: Planes) -> NDArray[np.int32]:
+        """Motion fields int32 [n, 4, 2, h, w] of a GOP, found on the original pictures."""
+        luma = planes.luma.float()
+        used = used_corrections(luma.shape[0])
+        blocks = (luma.shape[-2] // 16, luma.shape[-1] // 16)
+        fields = torch.zeros(len(used), 1 + BETWEEN, 2, *blocks)
+        start = 0
+        for chunk, count in enumerate(used):
+            before, after = luma[start : start + 1], luma[start + count + 1 : start + count + 2]
+            fields[chunk, 0] = anchor = search_forward(after, before)[0]
+            for slot in range(count):
+                middle = luma[start + 1 + slot : start + 2 + slot]
+                fields[chunk, 1 + slot] = search_between(middle, before, after, anchor[None], _shares(count)[slot])[0]
+            start += count + 1
+        return fields.clamp(-FIELD_LIMIT, FIELD_LIMIT).numpy().astype(np.int32)
+
+    @torch.inference_mode()
+    def encode(self, planes: Planes, analysis: NDArray[np.int32], quality: float, guide: Guide) -> CodedGop:
+        """Code at quality (crf) 0 to 63."""
+        pass_ = _Pass(self, quality, guide)
+        used = used_corrections(planes.luma.shape[0])
+        luma, chroma = planes.luma, planes.chroma
+        before = pass_.code("key", luma[:1], chroma[:1], ())
+        decoded = [before[:2]]
+        at = 0
+        for count, fields in zip(used, _fields_of(analysis, self.runtime.device), strict=True):
+            end = at + count + 1
+            after = pass_.code("anchor", luma[end : end + 1], chroma[end : end + 1], (*before, fields[:, 0]))
+            if count:
+                slots = [at + 1 + min(slot, count) for slot in range(BETWEEN)]  # an unused slot repeats the anchor
+                shares = torch.tensor([_shares(count)], device=self.runtime.device)
+                middle = pass_.code("between", luma[slots], chroma[slots], (*before[:2], *after[:2], fields, shares))
+                decoded.append((middle[0][:count], middle[1][:count]))
+            decoded.append(after[:2])
+            before, at = after, end
+        streams = pass_.streams() + [
+            CodedStream(f"field.{number}", symbols, index)
+            for number, (symbols, index) in enumerate(encode_fields(analysis, used, self.model.contexts))]
+        return CodedGop(streams, Planes(*(torch.cat(parts) for parts in zip(*decoded, strict=True))))
+
+    @torch.inference_mode()
+    def decode_symbols(self, frames: int, height: int, width: int, quality: float, read: ReadStream) -> Symbols:
+        """Decode every integer of a GOP of padded size height x width."""
+        used = used_corrections(frames)
+        h, w = height // 16, width // 16
+        counts = {"key": 1, "anchor": len(used), "between": sum(count > 0 for count in used)}
+        latents: dict[str, NDArray[np.int32]] = {}
+        for kind, count in counts.items():
+            if not count:
+                continue
+            scales = getattr(self.model.module, kind).prior.scales
+            q = torch.full((count,), quality)
+            hyper = scales.hyper_indices(q[:1])[0].expand(-1, h // 2, w // 2)
+            latents[f"{kind}.z"] = z = read(f"{kind}.z", _bytes(hyper.expand(count, -1, -1, -1)))
+            index = [self._scales(kind, z[i : i + 1], quality) for i in range(count)]
+            latents[f"{kind}.y"] = read(f"{kind}.y", np.concatenate(index))
+        fields = decode_fields((len(used), h, w), used, self.model.contexts,
+                               lambda number, index: read(f"field.{number}", index))
+        return Symbols(frames, fields, latents)
+
+    def _scales(self, kind: str, z: NDArray[np.int32], quality: float) -> NDArray[np.uint8]:
+        device = self.runtime.device
+        inputs = (torch.from_numpy(z.astype(np.float32)).to(device), torch.full((z.shape[0],), quality, device=device))
+        return _bytes(self.runtime.run(f"{kind}.scales", inputs)[0])
+
+    @torch.inference_mode()
+    def reconstruct(self, symbols: Symbols, quality: float, guide: Guide) -> Iterator[Planes]:
+        """Pictures in display order: the key frame, then chunk after chunk."""
+        device = self.runtime.device
+        q = torch.full((1,), quality, device=device)
+
+        def synthesise(kind: str, number: int, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+            parts = (symbols.latents[f"{kind}.{part}"][number : number + 1].astype(np.float32) for part in "yz")
+            latents = (torch.from_numpy(part).to(device) for part in parts)
+            return self.runtime.run(f"{kind}.synthesise", (*latents, *state, q, guide.text, guide.mask))
+
+        before = synthesise("key", 0, ())
+        yield Planes(*before[:2])
+        done = 0
+        used = used_corrections(symbols.frames)
+        for chunk, (count, fields) in enumerate(zip(used, _fields_of(symbols.fields, device), strict=True)):
+            after = synthesise("anchor", chunk, (*before, fields[:, 0]))
+            parts = [after[:2]]
+            if count:
+                shares = torch.tensor([_shares(count)], device=device)
+                middle = synthesise("between", done, (*before[:2], *after[:2], fields, shares))
+                parts.insert(0, (middle[0][:count], middle[1][:count]))
+                done += 1
+            yield Planes(*(torch.cat(planes) for planes in zip(*parts, strict=True)))
+            before = after
+
+
+class _Pass:
+    """One encoding pass over a GOP: runs the steps, keeps the symbols."""
+
+    def __init__(self, codec: CrossmodalCodec, quality: float, guide: Guide) -> None:
+        self.codec, self.runtime = codec, codec.runtime
+        self.q = torch.full((1,), quality, device=codec.runtime.device)
+        self.guide = (self.q, guide.text, guide.mask)
+        self.parts: dict[str, list[tuple[Tensor, Tensor]]] = {}
+
+    def code(self, kind: str, luma: Tensor, chroma: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Code the pictures and return what the decoder will have: luma, chroma (and memory)."""
+        residual, z = self.runtime.run(f"{kind}.analyse", (luma, chroma, *state, *self.guide))
+        index = self.runtime.run(f"{kind}.scales", (z, self.q))[0]
+        symbols = self.codec.quantiser(residual, index)
+        scales = getattr(self.codec.model.module, kind).prior.scales
+        hyper = scales.hyper_indices(self.q.cpu())
+        self.parts.setdefault(f"{kind}.z", []).append((z, hyper.expand(z.shape)))
+        self.parts.setdefault(f"{kind}.y", []).append((symbols, index))
+        return self.runtime.run(f"{kind}.synthesise", (symbols, z, *state, *self.guide))
+
+    def streams(self) -> list[CodedStream]:
+        """All latents, chunks stacked."""
+        return [CodedStream(name, torch.cat([s for s, _ in parts]).cpu().numpy().astype(np.int32),
+                            np.concatenate([_bytes(index) for _, index in parts]))
+                for name, parts in self.parts.items()]
+
+
+def _bytes(index: Tensor) -> NDArray[np.uint8]:
+    """Whole float32 table indices -> a uint8 array."""
+    return index.to(torch.uint8).cpu().contiguous().numpy()
+
+
+def _fields_of(fields: NDArray[np.int32], device: torch.device) -> list[Tensor]:
+    """int32 [n, 4, 2, h, w] -> n tensors float32 [1, 4, 2, h, w]."""
+    return [torch.from_numpy(fields[i : i + 1].astype(np.float32)).to(device) for i in range(fields.shape[0])]

@@ -1,0 +1,177 @@
+"""Encoding a file: read -> plan -> code -> entropy-code and write, each stage a generator, overlapping by threads."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from xvc_bitstream import Header, Writer, atomic_open, read_captions
+from xvc_bitstream.records import AudioPacket, Caption
+from xvcodec.codec.budget import make_control
+from xvcodec.codec.guidance import prompt_caption, text_between
+from xvcodec.codec.pipeline import Ahead
+from xvcodec.codec.planner import GopFrames, plan
+from xvcodec.codec.ratecontrol import RateControl
+from xvcodec.codec.session import Session
+from xvcodec.codec.slow import refine
+from xvcodec.codec.trial import Coded, Trial
+from xvcodec.errors import OutputError
+from xvcodec.media.reader import VideoReader
+from xvcodec.media import open_video
+from xvcodec.media.types import VideoInfo
+from xvcodec.models.weights import load_model
+from xvcodec.options import EncodeOptions, EncodeResult, Progress, Report
+from xvcodec.text.load import load_text_encoder
+
+Source = str | Path | BinaryIO
+MICRO = 1_000_000
+
+
+@dataclass
+class Tally:
+    """Sums over the GOPs written."""
+
+    frames: int = 0
+    quality: float = 0.0  # crf times frames
+    decibel: float = 0.0  # PSNR times frames
+    audio: int = 0  # bytes of audio packets
+
+
+def header_for(info: VideoInfo, session: Session, text_encoder: str) -> Header:
+    """The container's header for a source coded in this session."""
+    return Header(info.width, info.height, info.bit_depth, (info.sar.numerator, info.sar.denominator), info.rotation,
+                  info.primaries, info.transfer, info.matrix, info.full_range, info.chroma_location,
+                  (info.time_base.numerator, info.time_base.denominator),
+                  (info.frame_rate.numerator, info.frame_rate.denominator), session.model.name, session.model.hash,
+                  session.coder.id, text_encoder)
+
+
+def captions_for(options: EncodeOptions, reader: VideoReader) -> list[Caption]:
+    """The prompt, or the caption file, or the text subtitles of the source."""
+    if options.prompt is not None:
+        return [prompt_caption(options.prompt, options.language)] if options.prompt.strip() else []
+    if options.captions is not None:
+        return list(read_captions(options.captions, options.language))
+    return sorted(reader.captions, key=lambda cue: cue.start_us)
+
+
+def caption_text(captions: list[Caption], gop: GopFrames, info: VideoInfo) -> str:
+    """The guidance of a GOP: the cues on screen during it."""
+    last = gop.frames[-1]
+    start, end = (int(ticks * info.time_base * MICRO) for ticks in (gop.frames[0].pts, last.pts + last.duration))
+    return text_between(captions, start, end)
+
+
+class Encoder:
+    """One encode under way; `run` does it."""
+
+    def __init__(self, source: Source, options: EncodeOptions, report: Report | None) -> None:
+        self.source, self.options, self.report = source, options, report
+        self.started = time.monotonic()
+        self.tally = Tally()
+
+    def open(self) -> VideoReader:
+        """Open the source (again, for a second pass)."""
+        options = self.options
+        return open_video(self.source, start=options.start, duration=options.duration, end=options.end,
+                          audio=options.audio)
+
+    def run(self, target: Source) -> EncodeResult:
+        """Encode into a path (written under a temporary name first) or a binary file object."""
+        options = self.options
+        with ExitStack() as stack:
+            reader = stack.enter_context(self.open())
+            captions = captions_for(options, reader)
+            model = load_model(options.model_name)
+            text = load_text_encoder(options.text_encoder)
+            self.session = Session.open(model, options.coder, text, options.backend, options.device)
+            self.info, self.captions = reader.info, captions
+            header = header_for(reader.info, self.session, text.id)
+            gops = self.gops(reader)
+            control, gops = make_control(self, gops)
+            sink = target if not isinstance(target, (str, Path)) else stack.enter_context(atomic_open(target))
+            writer = Writer(sink, header)
+            self._metadata(writer, reader, captions)
+            ahead = stack.enter_context(Ahead(self.code(gops, control)))
+            for gop, coded in ahead:
+                self._write(writer, gop, coded)
+            writer.close()
+            if options.verify and isinstance(target, (str, Path)):
+                self._verify(sink.name)
+            return self._result(writer.bytes_written, tuple(reader.warnings))
+
+    def gops(self, reader: Iterable) -> Iterator[GopFrames]:
+        """GOPs of the source, read in a thread ahead of the model."""
+        limit = self.session.codec.requirements.max_gop_pixels
+        with Ahead(plan(reader, self.options.gop, limit)) as ahead:
+            yield from ahead
+
+    def trial(self, gop: GopFrames) -> Trial:
+        """The GOP with its guidance, ready to be coded."""
+        guide = self.session.guidance(caption_text(self.captions, gop, self.info))
+        return Trial(self.session, gop.frames, self.info, guide)
+
+    def code(self, gops: Iterable[tuple[GopFrames, Trial | None]],
+             control: RateControl) -> Iterator[tuple[GopFrames, tuple[Coded, float] | None]]:
+        """Code GOP after GOP; each with its PSNR when that was asked for (else 0)."""
+        for gop, trial in gops:
+            if not gop.frames:  # audio after the last frame
+                yield gop, None
+                continue
+            trial = trial or self.trial(gop)
+            coded = control.code(trial)
+            if self.options.preset == "slow":
+                coded = refine(trial, coded)
+            yield gop, (coded, trial.psnr(coded) if self.options.psnr else 0.0)
+
+    def tell(self, frame: int, stage: str, size: int, quality: float | None) -> None:
+        """Report progress."""
+        if self.report is not None:
+            total = self.info.frames
+            seconds = float(frame / self.info.frame_rate) if self.info.frame_rate else 0.0
+            self.report(Progress(frame, total, seconds, size, time.monotonic() - self.started, quality, stage))
+
+    def _metadata(self, writer: Writer, reader: VideoReader, captions: list[Caption]) -> None:
+        if reader.tracks:
+            writer.tracks(reader.tracks)
+        if captions:
+            writer.captions(captions)
+        tags = {**reader.tags, **self.options.metadata}
+        if tags:
+            writer.tags(tags)
+        if reader.chapters:
+            writer.chapters(reader.chapters)
+
+    def _write(self, writer: Writer, gop: GopFrames, done: tuple[Coded, float] | None) -> None:
+        audio: list[AudioPacket] = gop.audio
+        if done is not None:
+            coded, decibel = done
+            writer.gop(coded.gop)
+            count = len(gop.frames)
+            self.tally.frames += count
+            self.tally.quality += coded.quality * count
+            self.tally.decibel += decibel * count
+            self.tell(self.tally.frames, "encode", writer.bytes_written, coded.quality)
+        writer.audio(audio)
+        self.tally.audio += sum(len(packet.data) for packet in audio)
+
+    def _verify(self, path: str) -> None:
+        from xvcodec.codec.check import verify
+
+        outcome = verify(path)
+        if not outcome.ok:
+            raise OutputError(f"the encoded file does not decode ({outcome.problems[0]}): nothing was kept")
+
+    def _result(self, size: int, warnings: tuple[str, ...]) -> EncodeResult:
+        tally, info = self.tally, self.info
+        pixels = info.width * info.height * tally.frames
+        psnr = float(np.round(tally.decibel / tally.frames, 4)) if self.options.psnr else None
+        return EncodeResult(tally.frames, info.width, info.height, size, size - tally.audio,
+                            8.0 * (size - tally.audio) / pixels, psnr, time.monotonic() - self.started,
+                            tally.quality / tally.frames, self.session.runtime.reason, warnings)

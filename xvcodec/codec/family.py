@@ -1,0 +1,73 @@
+"""What a model family offers to the codec. `crossmodal` is the first; a family needs no more than this to code files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+ReadStream = Callable[[str, NDArray[np.uint8]], NDArray[np.int32]]
+"""Entropy-decode a named stream: given the table index of every symbol (any shape), return the symbols, same shape."""
+
+
+@dataclass(frozen=True)
+class Requirements:
+    """What a family asks of its input; one padder obeys it."""
+
+    multiple_of: int  # padded width and height are multiples of this
+    max_gop_pixels: int  # width * height * frames of one GOP at most: bounds memory
+
+
+@dataclass(frozen=True)
+class CodedStream:
+    """A named latent array before entropy coding."""
+
+    name: str
+    symbols: NDArray[np.int32]  # any rank
+    index: NDArray[np.uint8]  # table of every symbol, same shape
+
+
+@dataclass(frozen=True)
+class Guide:
+    """A caption as the networks see it: text [1, T, D] float32 and mask [1, T]."""
+
+    text: Tensor
+    mask: Tensor
+
+
+@dataclass(frozen=True)
+class Planes:
+    """Padded pictures of one GOP: luma [T, 1, H, W], chroma [T, 2, H/2, W/2], float32 in [-0.5, 0.5]."""
+
+    luma: Tensor
+    chroma: Tensor
+
+
+@dataclass(frozen=True)
+class CodedGop:
+    """What the encoder made of a GOP, and what the decoder will make of it."""
+
+    streams: list[CodedStream]
+    decoded: Planes
+
+
+class GopCodec(Protocol):
+    """Coding of one GOP by one family, on one runtime."""
+
+    requirements: Requirements
+
+    def analyse(self, planes: Planes) -> Any:
+        """What does not depend on quality (motion); done once, however many qualities are tried."""
+
+    def encode(self, planes: Planes, analysis: Any, quality: float, guide: Guide) -> CodedGop:
+        """Code at quality (crf) 0 to 63, closed loop."""
+
+    def decode_symbols(self, frames: int, height: int, width: int, quality: float, read: ReadStream) -> Any:
+        """Decode every integer of a GOP of padded size height x width; no floating-point network runs."""
+
+    def reconstruct(self, symbols: Any, quality: float, guide: Guide) -> Iterator[Planes]:
+        """Pictures of a GOP in display order, a few at a time."""

@@ -1,0 +1,157 @@
+"""A conditional coder: what remains of some pictures after a prediction becomes a latent, and comes back.
+
+Beside the networks runs a linear path: patches of the residual onto their principal components and back. The
+networks' last layers start at zero, so that the codec works from the first step of training and the networks learn
+corrections (a plain VAE needs many times the training to get as far).
+
+Layouts: pictures are packed 4:2:0 at 1/8 scale, [N, 96 f, H/8, W/8] (four luma phases and two chroma planes of each
+2x2 block, unshuffled by 4; f pictures side by side), values about [-0.5, 0.5]. Latents are at 1/16, hyper-latents at 1/32.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from xvcodec.models.integer import ScaleNet
+from xvcodec.models.layers import KNOTS, Block, Knots, Pointwise, TextAttention
+
+PICTURE = 96
+"""Channels of one packed picture at 1/8 scale: (4 luma phases + 2 chroma) x 4 x 4."""
+
+
+@dataclass(frozen=True)
+class CoderConfig:
+    """Sizes of one conditional coder."""
+
+    pictures: int  # pictures coded together: 1 (key, anchor) or 3 (between)
+    hints: int  # channels of side knowledge at 1/8 that both sides have, besides the base
+    width: int  # channels of the trunks
+    encoder_blocks: int
+    decoder_blocks: int
+    latents: int  # channels of the latent at 1/16
+    hyper: int  # channels of the hyper-latent at 1/32
+    text: int  # size of a caption token
+    memory: int  # channels handed on to the next chunk, 0 for none
+    coarseness: float  # quantiser step relative to the nominal one of this quality
+
+    @property
+    def channels(self) -> int:
+        """Channels of all pictures at 1/8."""
+        return PICTURE * self.pictures
+
+
+def nominal_step(q: Tensor) -> Tensor:
+    """Quantiser step for quality q in [0, 63] in picture units: 0.012 (finest) growing to 0.36."""
+    return 0.012 * torch.exp(q * (3.4 / 63.0))
+
+
+class Encoder(nn.Module):
+    """Pictures, their prediction and hints -> latent before rounding, in units of the quantiser step."""
+
+    def __init__(self, config: CoderConfig) -> None:
+        super().__init__()
+        width = config.width
+        self.linear = Pointwise(4 * config.channels, config.latents, bias=False)
+        self.stem = Pointwise(2 * config.channels + config.hints, width)
+        self.tone = Knots(torch.ones(width))
+        self.blocks = nn.ModuleList(Block(width) for _ in range(config.encoder_blocks))
+        self.down = Pointwise(4 * width, width)
+        self.attention = TextAttention(width, config.text)
+        self.head = Pointwise(width, config.latents, zero=True)
+
+    def forward(self, pictures: Tensor, base: Tensor, hints: Tensor, q: Tensor, text: Tensor, mask: Tensor) -> Tensor:
+        """[N, 96 f, h, w] twice, [N, hints, h, w], [N], caption -> [N, latents, h/2, w/2] in picture units."""
+        x = self.stem(_dense(pictures, base, hints)) * self.tone(q)
+        for block in self.blocks:
+            x = block(x)
+        x = self.attention(self.down(F.pixel_unshuffle(x, 2)), tokens=text, mask=mask)
+        return _plain(self.linear, F.pixel_unshuffle(pictures - base, 2)) + self.head(F.silu(x)).float()
+
+
+class Decoder(nn.Module):
+    """Latent (picture units), prediction and hints -> pictures and memory."""
+
+    def __init__(self, config: CoderConfig) -> None:
+        super().__init__()
+        width = config.width
+        self.linear = Pointwise(config.latents, 4 * config.channels, bias=False)
+        self.embed = Pointwise(config.latents, width)
+        self.attention = TextAttention(width, config.text)
+        self.up = Pointwise(width, 4 * width)
+        self.stem = Pointwise(2 * config.channels + config.hints, width)
+        self.tone = Knots(torch.ones(width))
+        self.blocks = nn.ModuleList(Block(width) for _ in range(config.decoder_blocks))
+        self.head = Pointwise(width, config.channels, zero=True)
+        self.memory = Pointwise(width, config.memory) if config.memory else None
+
+    def forward(self, latent: Tensor, base: Tensor, hints: Tensor, q: Tensor, text: Tensor,
+                mask: Tensor) -> tuple[Tensor, Tensor]:
+        """[N, latents, h/2, w/2], [N, 96 f, h, w], [N, hints, h, w] -> pictures [N, 96 f, h, w], memory [N, M, h, w]."""
+        rough = base + F.pixel_shuffle(_plain(self.linear, latent), 2)
+        x = self.attention(self.embed(latent), tokens=text, mask=mask)
+        x = F.pixel_shuffle(self.up(x), 2)
+        x = (x + self.stem(_dense(rough, base, hints))) * self.tone(q)
+        for block in self.blocks:
+            x = block(x)
+        memory = self.memory(x).float() if self.memory is not None else x[:, :0]
+        return rough + self.head(F.silu(x)).float(), memory
+
+
+class Prior(nn.Module):
+    """Hyper-latent: made from the latent, gives back a table index (integers only) and a mean (float) per symbol."""
+
+    def __init__(self, config: CoderConfig, start: Tensor) -> None:
+        super().__init__()
+        inner = config.width // 12 * 4
+        self.analyse = nn.Sequential(Pointwise(config.latents, inner), nn.SiLU(), nn.PixelUnshuffle(2),
+                                     Pointwise(4 * inner, inner), nn.SiLU(), nn.Conv2d(inner, inner, 3, padding=1),
+                                     nn.SiLU(), Pointwise(inner, config.hyper))
+        self.scales = ScaleNet(config.hyper, config.latents, start)
+        self.lift = Pointwise(config.hyper, 4 * inner)
+        self.hint = Pointwise(config.channels + config.hints, inner // 4)
+        self.tone = Knots(torch.ones(inner))
+        self.mean = nn.Sequential(Block(inner), nn.SiLU(), Pointwise(inner, config.latents, zero=True))
+
+    def hyper(self, latent: Tensor) -> Tensor:
+        """Latent in step units [N, L, h, w] -> hyper-latent before rounding [N, hyper, h/2, w/2]."""
+        squeezed = torch.sign(latent) * torch.log1p(latent.abs())
+        return self.analyse(squeezed).float()
+
+    def means(self, z: Tensor, base: Tensor, hints: Tensor, q: Tensor) -> Tensor:
+        """Expected latent in step units [N, L, h, w] from decoded things; may run in float on any device."""
+        x = F.pixel_shuffle(self.lift(z), 2)
+        x = x + F.pixel_unshuffle(self.hint(_dense(base, hints)), 2)
+        return self.mean(x * self.tone(q)).float()
+
+
+class ConditionalCoder(nn.Module):
+    """Encoder, decoder and prior of one kind of picture, with learned quantiser steps for every quality."""
+
+    def __init__(self, config: CoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        knots = torch.arange(KNOTS, dtype=torch.float32) * 8.0
+        steps = (nominal_step(knots) * config.coarseness).log().unsqueeze(1).repeat(1, config.latents)
+        self.log_step = Knots(steps)
+        self.encoder = Encoder(config)
+        self.decoder = Decoder(config)
+        self.prior = Prior(config, torch.full((KNOTS, config.latents), 20.0))
+
+    def step(self, q: Tensor) -> Tensor:
+        """Quantiser step of each latent channel, [N, latents, 1, 1] in picture units."""
+        return self.log_step(q).exp()
+
+
+def _dense(*parts: Tensor) -> Tensor:
+    """Concatenated channels, channels last in memory: twice the speed of the blocks that follow."""
+    return torch.cat(parts, dim=1).contiguous(memory_format=torch.channels_last)
+
+
+def _plain(layer: Pointwise, x: Tensor) -> Tensor:
+    """A 1x1 convolution in float32 whatever the surrounding precision: pixels pass through the linear path."""
+    with torch.autocast(x.device.type, enabled=False):
+        return layer(x.float())

@@ -1,0 +1,136 @@
+"""The `crossmodal` family: a spatial coder that sees time, a light temporal coder, and text, for images and video alike.
+
+A GOP is one key frame and then chunks of up to four frames. Of each chunk
+  1. the last frame, the *anchor*, is coded on its own by the spatial coder, predicted from the anchor before it by a
+     motion field, with a memory of decoded features warped along (Cross-modal Video VAE: temporal-aware spatial
+     autoencoder; closed loop, so the encoder sees what the decoder will know);
+  2. the frames *between* two anchors are coded together by the temporal coder, predicted from both sides along
+     nearly straight paths (the paper's separate, lightweight motion compression).
+The key frame goes through the same kind of coder without prediction, so that a photograph is a one-frame GOP.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from xvcodec.models.coder import PICTURE, CoderConfig, ConditionalCoder
+from xvcodec.models.warp import displacement, warp, warp_yuv
+
+CHUNK = 4
+BETWEEN = CHUNK - 1
+CHROMA = 1.8
+"""Chroma planes are scaled by this, so that equal errors in packed values are about equal errors in RGB (BT.709)."""
+
+
+@dataclass(frozen=True)
+class CrossmodalConfig:
+    """Sizes of a crossmodal model."""
+
+    name: str
+    width: int = 192  # channels of all trunks
+    key_blocks: tuple[int, int] = (2, 5)  # residual blocks in encoder and decoder of key frames
+    anchor_blocks: tuple[int, int] = (2, 6)  # the same for anchors
+    between_blocks: tuple[int, int] = (3, 6)  # the same for the frames between
+    latents: tuple[int, int, int] = (288, 256, 192)  # latent channels of key, anchor, between
+    hyper: int = 24  # channels of each hyper-latent
+    memory: int = 48  # channels of decoded features handed from anchor to anchor
+    text: int = 96  # size of a caption token
+    warp: str = "bicubic"  # interpolation of motion compensation
+
+
+MAIN = CrossmodalConfig("crossmodal")
+FAST = CrossmodalConfig("crossmodal-fast", width=80, key_blocks=(1, 2), anchor_blocks=(1, 3), between_blocks=(1, 3),
+                        latents=(160, 128, 96), hyper=16, memory=24, warp="bilinear")
+
+
+@dataclass
+class Picture:
+    """Decoded pictures: luma [N, 1, H, W], chroma [N, 2, H/2, W/2] in [-0.5, 0.5]; memory [N, M, H/8, W/8] or None."""
+
+    luma: Tensor
+    chroma: Tensor
+    memory: Tensor | None = None
+
+
+def pack(luma: Tensor, chroma: Tensor) -> Tensor:
+    """[N, 1, H, W] and [N, 2, H/2, W/2] -> [N, 96, H/8, W/8]."""
+    return F.pixel_unshuffle(torch.cat((F.pixel_unshuffle(luma, 2), chroma * CHROMA), dim=1), 4)
+
+
+def unpack(packed: Tensor) -> tuple[Tensor, Tensor]:
+    """The inverse of `pack`."""
+    planes = F.pixel_shuffle(packed, 4)
+    return F.pixel_shuffle(planes[:, :4], 2), planes[:, 4:] / CHROMA
+
+
+def pack_several(luma: Tensor, chroma: Tensor) -> Tensor:
+    """Pictures in the batch, [N * f, ...] ordered picture by picture within a sample, -> [N, 96 f, H/8, W/8], f = 3."""
+    packed = pack(luma, chroma)
+    return packed.reshape(-1, BETWEEN * PICTURE, *packed.shape[-2:])
+
+
+def unpack_several(packed: Tensor) -> tuple[Tensor, Tensor]:
+    """The inverse of `pack_several`: luma [N * 3, 1, H, W], chroma [N * 3, 2, H/2, W/2]."""
+    return unpack(packed.reshape(-1, PICTURE, *packed.shape[-2:]))
+
+
+class Crossmodal(nn.Module):
+    """The three coders and the predictions they start from. Every method takes its state and gives it back."""
+
+    def __init__(self, config: CrossmodalConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.key = ConditionalCoder(self._sizes(1, 0, config.key_blocks, config.latents[0], config.memory, 0.85))
+        self.anchor = ConditionalCoder(
+            self._sizes(1, config.memory, config.anchor_blocks, config.latents[1], config.memory, 1.0))
+        self.between = ConditionalCoder(
+            self._sizes(BETWEEN, BETWEEN * PICTURE, config.between_blocks, config.latents[2], 0, 1.35))
+
+    def _sizes(self, pictures: int, hints: int, blocks: tuple[int, int], latents: int, memory: int,
+               coarseness: float) -> CoderConfig:
+        config = self.config
+        return CoderConfig(pictures, hints, config.width, blocks[0], blocks[1], latents, config.hyper, config.text,
+                           memory, coarseness)
+
+    def predict_key(self, count: int, height: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Base (zero) and hints (none) of a key frame: [N, 96, H/8, W/8] and [N, 0, H/8, W/8]."""
+        base = torch.zeros(count, PICTURE, height // 8, width // 8, device=device)
+        return base, base[:, :0]
+
+    def predict_anchor(self, before: Picture, field: Tensor) -> tuple[Tensor, Tensor]:
+        """Warp the anchor before and its memory.
+
+        Args:
+            before: the last decoded anchor.
+            field: [N, 2, H/16, W/16] quarter pixels.
+        Returns:
+            base [N, 96, H/8, W/8] and hints [N, memory, H/8, W/8].
+        """
+        assert before.memory is not None
+        luma, chroma = warp_yuv(before.luma, before.chroma, field, self.config.warp)
+        coarse = displacement(field * 0.125, *before.memory.shape[-2:], block=2)
+        return pack(luma, chroma), warp(before.memory, coarse, "bilinear")
+
+    def predict_between(self, before: Picture, after: Picture, fields: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
+        """Warp both anchors to the frames between them.
+
+        Args:
+            before, after: decoded anchors of N samples.
+            fields: [N, 4, 2, H/16, W/16] quarter pixels: the anchor's field and three corrections.
+            shares: [N, 3] places of the frames between the anchors, 0 to 1.
+        Returns:
+            base [N, 288, H/8, W/8] (the mean of both warps) and hints [N, 288, H/8, W/8] (half their difference).
+        """
+        anchor = fields[:, :1]
+        forward = fields[:, 1:] + torch.floor(anchor * shares[:, :, None, None, None] + 0.5)
+        backward = forward - anchor
+        both = []
+        for picture, field in ((before, forward), (after, backward)):
+            luma, chroma = (plane.unsqueeze(1).expand(-1, BETWEEN, -1, -1, -1).flatten(0, 1)
+                            for plane in (picture.luma, picture.chroma))
+            both.append(pack_several(*warp_yuv(luma, chroma, field.flatten(0, 1), self.config.warp)))
+        return (both[0] + both[1]) * 0.5, (both[0] - both[1]) * 0.5

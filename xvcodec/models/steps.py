@@ -1,0 +1,127 @@
+"""The crossmodal model as pure functions: nine steps, tensors in, tensors out, no state inside.
+
+Both runtimes run these same steps: torch calls the modules, onnxruntime the graphs exported from them. A step's
+inputs and outputs are listed in `SIGNATURES`; shapes, with N samples, H and W multiples of 32:
+    luma [N, 1, H, W], chroma [N, 2, H/2, W/2] in [-0.5, 0.5] (for `between`: 3 N pictures, a sample's three together);
+    memory [N, M, H/8, W/8]; field [N, 2, H/16, W/16] and fields [N, 4, 2, H/16, W/16] in quarter pixels;
+    shares [N, 3]; q [N] in [0, 63]; text [N, T, D] and mask [N, T];
+    residual, symbols, index [N, L, H/16, W/16]; z [N, Z, H/32, W/32], whole numbers.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from xvcodec.models.coder import ConditionalCoder
+from xvcodec.models.crossmodal import Crossmodal, Picture, pack, pack_several, unpack, unpack_several
+
+KINDS = ("key", "anchor", "between")
+_STATE = {
+    "key": (),
+    "anchor": ("before_luma", "before_chroma", "before_memory", "field"),
+    "between": ("before_luma", "before_chroma", "after_luma", "after_chroma", "fields", "shares"),
+}
+_GUIDE = ("q", "text", "mask")
+
+SIGNATURES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
+for _kind in KINDS:
+    SIGNATURES[f"{_kind}.analyse"] = (("luma", "chroma", *_STATE[_kind], *_GUIDE), ("residual", "z"))
+    SIGNATURES[f"{_kind}.scales"] = (("z", "q"), ("index",))
+    SIGNATURES[f"{_kind}.synthesise"] = (
+        ("symbols", "z", *_STATE[_kind], *_GUIDE),
+        ("out_luma", "out_chroma") if _kind == "between" else ("out_luma", "out_chroma", "out_memory"))
+
+
+def _predict(model: Crossmodal, kind: str, state: tuple[Tensor, ...], like: Tensor) -> tuple[Tensor, Tensor]:
+    """Base and hints of one kind from its state tensors; `like` is any tensor at 1/16 scale."""
+    if kind == "key":
+        return model.predict_key(like.shape[0], like.shape[2] * 16, like.shape[3] * 16, like.device)
+    if kind == "anchor":
+        luma, chroma, memory, field = state
+        return model.predict_anchor(Picture(luma, chroma, memory), field)
+    before, after = Picture(state[0], state[1]), Picture(state[2], state[3])
+    return model.predict_between(before, after, state[4], state[5])
+
+
+class Analyse(nn.Module):
+    """Pictures -> what remains of the latent after its mean, in quantiser steps, and the rounded hyper-latent."""
+
+    def __init__(self, model: Crossmodal, kind: str) -> None:
+        super().__init__()
+        self.model, self.kind = model, kind
+
+    def forward(self, luma: Tensor, chroma: Tensor, *rest: Tensor) -> tuple[Tensor, Tensor]:
+        """Inputs and outputs as `SIGNATURES` lists them."""
+        *state, q, text, mask = rest
+        coder: ConditionalCoder = getattr(self.model, self.kind)
+        pictures = (pack_several if self.kind == "between" else pack)(luma, chroma)
+        base, hints = _predict(self.model, self.kind, tuple(state), pictures[:, :, ::2, ::2])
+        y = coder.encoder(pictures, base, hints, q, text, mask) / coder.step(q)
+        z = torch.round(coder.prior.hyper(y))
+        return y - coder.prior.means(z, base, hints, q), z
+
+
+class Scales(nn.Module):
+    """Hyper-latent -> table index of every latent symbol; integers only, exact on every device."""
+
+    def __init__(self, model: Crossmodal, kind: str) -> None:
+        super().__init__()
+        self.scales = getattr(model, kind).prior.scales
+
+    def forward(self, z: Tensor, q: Tensor) -> Tensor:
+        """Inputs and outputs as `SIGNATURES` lists them."""
+        index: Tensor = self.scales(z, q)
+        return index
+
+
+class Synthesise(nn.Module):
+    """Decoded integers -> pictures (and memory for the next chunk)."""
+
+    def __init__(self, model: Crossmodal, kind: str) -> None:
+        super().__init__()
+        self.model, self.kind = model, kind
+
+    def forward(self, symbols: Tensor, z: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
+        """Inputs and outputs as `SIGNATURES` lists them."""
+        *state, q, text, mask = rest
+        coder: ConditionalCoder = getattr(self.model, self.kind)
+        base, hints = _predict(self.model, self.kind, tuple(state), symbols)
+        latent = (symbols + coder.prior.means(z, base, hints, q)) * coder.step(q)
+        packed, memory = coder.decoder(latent, base, hints, q, text, mask)
+        if self.kind == "between":
+            return unpack_several(packed)
+        return (*unpack(packed), memory)
+
+
+_STEPS = {"analyse": Analyse, "scales": Scales, "synthesise": Synthesise}
+
+
+def build_steps(model: Crossmodal) -> dict[str, nn.Module]:
+    """All nine steps of a model by name."""
+    return {name: _STEPS[name.split(".")[1]](model, name.split(".")[0]) for name in SIGNATURES}
+
+
+def example_inputs(model: Crossmodal, step: str, height: int, width: int, count: int = 1, tokens: int = 4) -> tuple[Tensor, ...]:
+    """Seeded inputs of a step for pictures of height x width (multiples of 32), in the order of its signature."""
+    kind = step.split(".")[0]
+    coder = getattr(model, kind).config
+    random = torch.Generator().manual_seed(7)
+
+    def uniform(*shape: int) -> Tensor:
+        return torch.rand(*shape, generator=random) - 0.5
+
+    pictures = count * coder.pictures
+    blocks = (height // 16, width // 16)
+    made = {
+        "luma": uniform(pictures, 1, height, width), "chroma": uniform(pictures, 2, height // 2, width // 2) * 0.3,
+        "before_luma": uniform(count, 1, height, width), "before_chroma": uniform(count, 2, height // 2, width // 2) * 0.3,
+        "after_luma": uniform(count, 1, height, width), "after_chroma": uniform(count, 2, height // 2, width // 2) * 0.3,
+        "before_memory": uniform(count, model.config.memory, height // 8, width // 8),
+        "field": (uniform(count, 2, *blocks) * 40).round(), "fields": (uniform(count, 4, 2, *blocks) * 40).round(),
+        "shares": torch.tensor([[0.25, 0.5, 0.75]]).expand(count, 3).clone(),
+        "q": torch.full((count,), 30.0), "text": uniform(count, tokens, model.config.text), "mask": torch.ones(count, tokens),
+        "symbols": (uniform(count, coder.latents, *blocks) * 3).round(),
+        "z": (uniform(count, coder.hyper, height // 32, width // 32) * 6).round(),
+    }
+    return tuple(made[name] for name in SIGNATURES[step][0])

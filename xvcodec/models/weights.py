@@ -1,0 +1,145 @@
+"""Weights as files: `<model>-<first 8 hex digits of the hash>.safetensors`, read without pickle, checked by hash.
+
+One file holds the networks (matrices in float16, vectors in float32, integer networks as integers), the probability
+tables and the contexts of the motion fields; its metadata names the family and the sizes. The hash is the SHA-256 of
+the file, and a stream names model and hash, so that it is decoded with exactly what it was coded with.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from xvc_bitstream.tables import TableSet
+from xvcodec.codec.fields import FieldContexts
+from xvcodec.errors import ModelError
+from xvcodec.models.crossmodal import Crossmodal, CrossmodalConfig
+from xvcodec.models.integer import IntegerScales
+from xvcodec.models.steps import KINDS
+
+MAX_BYTES = 64 << 20
+"""No weights file of ours comes near this; a larger one is refused before it is read."""
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model ready to code."""
+
+    name: str
+    module: Crossmodal  # eval mode, float32, integer scale networks baked
+    tables: TableSet  # 64 tables of latents, hyper-latents and motion fields
+    contexts: FieldContexts
+    hash: bytes  # SHA-256 of the file
+    path: Path
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights, integer ones included."""
+        return sum(value.numel() for value in self.module.state_dict().values())
+
+
+def _narrow(value: torch.Tensor) -> torch.Tensor:
+    return value.half() if value.is_floating_point() and value.dim() > 1 and min(value.shape) > 9 else value
+
+
+def save_model(module: Crossmodal, tables: TableSet, contexts: FieldContexts, folder: Path) -> Path:
+    """Write a baked model into `folder` under its hashed name and return the path."""
+    tensors = {f"net.{name}": _narrow(value).contiguous() for name, value in module.state_dict().items()}
+    tensors["tables.cdf"] = torch.from_numpy(tables.cdf.astype(np.int32))
+    tensors["tables.lowest"] = torch.tensor([tables.lowest], dtype=torch.int32)
+    tensors |= {f"fields.{name}": torch.from_numpy(array) for name, array in contexts.to_tensors().items()}
+    data = save(tensors, metadata={"family": "crossmodal", "config": json.dumps(asdict(module.config))})
+    path = folder / f"{module.config.name}-{hashlib.sha256(data).hexdigest()[:8]}.safetensors"
+    partial = path.with_suffix(".partial")
+    partial.write_bytes(data)
+    os.replace(partial, path)
+    return path
+
+
+def load_file(path: Path) -> LoadedModel:
+    """Read a weights file.
+
+    Raises:
+        ModelError: it is missing, too large, damaged, of another family, or its hash is not the one in its name.
+    """
+    if not path.is_file():
+        raise ModelError(f"no weights file {path}: run `xvc models` for the ones there are")
+    if path.stat().st_size > MAX_BYTES:
+        raise ModelError(f"{path.name} is larger than {MAX_BYTES >> 20} MiB, so it holds no weights of ours")
+    data = path.read_bytes()
+    digest = hashlib.sha256(data).digest()
+    if not path.stem.endswith(digest.hex()[:8]):
+        raise ModelError(f"{path.name} is damaged or renamed: its hash begins {digest.hex()[:8]}; install xvc again")
+    try:
+        tensors = load(data)
+        config = json.loads(_metadata(data)["config"])
+        config |= {name: tuple(value) for name, value in config.items() if isinstance(value, list)}
+        return _assemble(CrossmodalConfig(**config), tensors, digest, path)
+    except (SafetensorError, KeyError, TypeError, RuntimeError, ValueError) as error:
+        raise ModelError(f"{path.name} does not hold a crossmodal model of this version: {error}") from None
+
+
+def _metadata(data: bytes) -> dict[str, str]:
+    size = int.from_bytes(data[:8], "little")
+    header: dict[str, dict[str, str]] = json.loads(data[8 : 8 + size])
+    return header["__metadata__"]
+
+
+def _assemble(config: CrossmodalConfig, tensors: dict[str, torch.Tensor], digest: bytes, path: Path) -> LoadedModel:
+    module = Crossmodal(config)
+    for kind in KINDS:
+        coder = getattr(module, kind)
+        coder.prior.scales = IntegerScales(config.hyper, coder.config.latents)
+    state = {name.removeprefix("net."): value for name, value in tensors.items() if name.startswith("net.")}
+    module.load_state_dict({name: value.float() if value.dtype == torch.float16 else value
+                            for name, value in state.items()})
+    for kind in KINDS:
+        getattr(module, kind).prior.scales.check()
+    tables = TableSet(tensors["tables.cdf"].numpy(), int(tensors["tables.lowest"][0]))
+    contexts = FieldContexts.from_tensors({name.removeprefix("fields."): value.numpy()
+                                           for name, value in tensors.items() if name.startswith("fields.")})
+    return LoadedModel(config.name, module.eval().requires_grad_(False), tables, contexts, digest, path)
+
+
+def shipped() -> dict[str, Path]:
+    """Models in the package by name."""
+    folder = Path(str(files("xvcodec") / "weights"))
+    found = {path.stem.rsplit("-", 1)[0]: path for path in sorted(folder.glob("*.safetensors"))}
+    return {name: path for name, path in found.items() if not name.startswith("text-")}
+
+
+@cache
+def load_model(name: str) -> LoadedModel:
+    """A shipped model by name, or a weights file by path (ending in .safetensors); loaded once."""
+    if name.endswith(".safetensors"):
+        return load_file(Path(name))
+    models = shipped()
+    if name not in models:
+        raise ModelError(f"there is no model {name!r}: choose {' or '.join(models)}, or give a .safetensors file")
+    return load_file(models[name])
+
+
+def load_for(name: str, digest: bytes, given: str | None = None) -> LoadedModel:
+    """The model that a stream names. `name` comes from a stranger's file and never becomes a path.
+
+    Args:
+        name, digest: model and hash from the stream's header.
+        given: a weights file the user points at, instead of the shipped ones.
+    """
+    if given is None and name not in shipped():
+        raise ModelError(f"the file was made with model {name!r}, which this version does not have: pass --model FILE")
+    model = load_model(given or name)
+    if model.hash != digest:
+        raise ModelError(f"the file was made with other weights of {name} (hash {digest.hex()[:8]}, here "
+                         f"{model.hash.hex()[:8]}): install the xvc version that wrote it, or pass --model FILE")
+    return model

@@ -1,0 +1,127 @@
+"""What can be asked of encoding and decoding, and what comes back: plain frozen dataclasses, shared with the CLI."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from xvcodec.errors import UsageError
+
+DEFAULT_CRF = 32.0
+MAX_CRF = 63.0
+PRESETS = ("fast", "medium", "slow")
+
+
+@dataclass(frozen=True)
+class EncodeOptions:
+    """How to encode. At most one of crf, bitrate, bpp, target_size and target_psnr is given."""
+
+    crf: float | None = None  # quality 0 (best) to 63, any value; 32 when nothing else is given
+    bitrate: float | None = None  # bits a second of the video
+    bpp: float | None = None  # bits a pixel of the video, container included
+    target_size: int | None = None  # bytes of the whole file, audio included
+    target_psnr: float | None = None  # dB, mean PSNR-RGB over the frames
+    model: str = "crossmodal"  # a shipped model, or a .safetensors file
+    preset: str = "medium"  # fast: crossmodal-fast; slow: quality searched per GOP
+    gop: int = 32  # longest GOP in frames
+    start: float | None = None  # seconds
+    duration: float | None = None  # seconds
+    end: float | None = None  # seconds
+    audio: bool = True  # copy audio tracks
+    coder: str = "constriction"  # entropy coder: constriction or torchac
+    backend: str = "auto"  # auto, torch or onnx
+    device: str = "auto"  # auto, cpu, cuda or cuda:N
+    prompt: str | None = None  # caption over the whole file
+    captions: Path | None = None  # WebVTT or SRT file
+    language: str = "en"  # of the prompt, or of captions that do not say
+    text_encoder: str = "default"  # "default" or a folder
+    metadata: dict[str, str] = field(default_factory=dict)
+    psnr: bool = False  # report PSNR-RGB
+    verify: bool = False  # decode the result before it gets its final name
+
+    def __post_init__(self) -> None:
+        targets = {"-crf": self.crf, "-b:v": self.bitrate, "--bpp": self.bpp, "--target-size": self.target_size,
+                   "--target-psnr": self.target_psnr}
+        given = [flag for flag, value in targets.items() if value is not None]
+        if len(given) > 1:
+            raise UsageError(f"{given[0]} and {given[1]} exclude each other: give one of them")
+        if self.crf is not None and not 0.0 <= self.crf <= MAX_CRF:
+            raise UsageError(f"-crf is {self.crf:g}, but goes from 0 (best) to 63")
+        for flag, value in targets.items():
+            if flag != "-crf" and value is not None and not 0.0 < value < 1e15:
+                raise UsageError(f"{flag} must be a positive number")
+        if self.preset not in PRESETS:
+            raise UsageError(f"-preset {self.preset!r} is not one of {', '.join(PRESETS)}")
+        if not 1 <= self.gop <= 1024:
+            raise UsageError(f"-g is {self.gop}, but goes from 1 to 1024 frames")
+        if self.prompt is not None and self.captions is not None:
+            raise UsageError("--prompt and --captions exclude each other: put the prompt into the caption file")
+
+    @property
+    def model_name(self) -> str:
+        """The model that model and preset together mean."""
+        return "crossmodal-fast" if self.preset == "fast" and self.model == "crossmodal" else self.model
+
+
+@dataclass(frozen=True)
+class DecodeOptions:
+    """How to decode."""
+
+    start: float | None = None  # seconds
+    duration: float | None = None  # seconds
+    end: float | None = None  # seconds
+    codec: str | None = None  # encoder of the output file, libx264 for mp4
+    codec_options: dict[str, str] = field(default_factory=dict)
+    prompt: str | None = None  # replaces the captions as guidance
+    text: bool = True  # False: decode without guidance
+    audio: bool = True  # copy audio tracks out
+    model: str | None = None  # weights file, when the shipped ones are not those of the file
+    text_encoder: str | None = None  # folder, when the file names one that does not ship
+    backend: str = "auto"
+    device: str = "auto"
+    ignore_errors: bool = False  # conceal damaged GOPs instead of stopping
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a job is."""
+
+    frame: int
+    total: int | None
+    seconds: float  # of media done
+    bytes: int  # written so far
+    elapsed: float  # wall clock
+    quality: float | None  # crf of the last GOP
+    stage: str  # analyse, encode, decode or verify
+
+
+Report = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class EncodeResult:
+    """What an encode made."""
+
+    frames: int
+    width: int
+    height: int
+    total_bytes: int  # the whole file
+    video_bytes: int  # the whole file without audio packets
+    bpp: float  # video bits a pixel
+    psnr: float | None  # mean PSNR-RGB over frames, dB, when asked for
+    seconds: float
+    crf_mean: float
+    runtime: str  # what ran it, and why
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class DecodeResult:
+    """What a decode made."""
+
+    frames: int
+    seconds: float
+    damage: tuple[str, ...]
+    runtime: str
+    warnings: tuple[str, ...] = ()

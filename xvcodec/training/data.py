@@ -1,0 +1,105 @@
+"""Batches for training: crops of clips with their motion fields, and crops of photographs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from xvcodec.models.warp import BLOCK
+from xvcodec.training.motion import CHUNK
+
+GENERATED_WEIGHT = 0.35
+"""How often a clip made by a video generator is drawn, against 1 for a camera clip: it has too little noise."""
+
+
+@dataclass
+class Batch:
+    """One training batch: N clips of T = 1 + 4n frames."""
+
+    luma: Tensor  # [N, T, 1, S, S] in [-0.5, 0.5]
+    chroma: Tensor  # [N, T, 2, S/2, S/2]
+    fields: Tensor  # [N, n, 4, 2, S/16, S/16] quarter pixels
+    captions: list[str]
+
+
+class Clips:
+    """Random crops out of a folder made by `prepare` and `search_clips`. Not thread-safe; seeded."""
+
+    def __init__(self, cache: Path, seed: int = 0) -> None:
+        self.cache = cache
+        self.rng = np.random.default_rng(seed)
+        rows = json.loads((cache / "index.json").read_text())
+        self.images = [row for row in rows if row["store"] == "images.bin"]
+        self.rows = {row["offset"]: row for row in rows if row["store"] == "clips.bin"}
+        self.stores = {name: np.memmap(cache / name, np.uint8, "r") for name in ("clips.bin", "images.bin")}
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read which clips have been searched by now."""
+        self.notes = [json.loads(line) for line in (self.cache / "motion.jsonl").read_text().splitlines(True)
+                      if line.endswith("\n")]
+        self.motion = np.memmap(self.cache / "motion.bin", np.int16, "r")
+        weights = np.array([GENERATED_WEIGHT if self.rows[n["offset"]]["kind"] == "generated" else 1.0
+                            for n in self.notes])
+        self.chances = weights / weights.sum()
+
+    def clips(self, count: int, chunks: int, size: int) -> Batch:
+        """`count` crops of 1 + 4 * chunks frames, size x size pixels (a multiple of 32), corners on the block grid."""
+        lumas, chromas, fields, captions = [], [], [], []
+        while len(lumas) < count:
+            note = self.notes[int(self.rng.choice(len(self.notes), p=self.chances))]
+            if note["chunks"] < chunks:
+                continue
+            row = self.rows[note["offset"]]
+            first = int(self.rng.integers(0, note["chunks"] - chunks + 1))
+            top, left = (int(self.rng.integers(0, (row[side] - size) // BLOCK + 1)) for side in ("height", "width"))
+            start = note["start"] + first * CHUNK
+            luma, chroma = self._crop(row, start, 1 + chunks * CHUNK, top * BLOCK, left * BLOCK, size)
+            field = self._fields(note, row)[first : first + chunks, :, :, top : top + size // BLOCK,
+                                            left : left + size // BLOCK].astype(np.float32)
+            if self.rng.random() < 0.5:  # mirrored: vectors turn round too
+                luma, chroma, field = luma[..., ::-1], chroma[..., ::-1], field[..., ::-1].copy()
+                field[:, :, 0] *= -1.0
+            lumas.append(luma)
+            chromas.append(chroma)
+            fields.append(field)
+            captions.append(row["caption"])
+        return Batch(_levels(lumas).unsqueeze(2), _levels(chromas), torch.from_numpy(np.stack(fields)), captions)
+
+    def photographs(self, count: int, size: int) -> Batch:
+        """`count` crops of photographs, as clips of one frame."""
+        lumas, chromas = [], []
+        while len(lumas) < count:
+            row = self.images[int(self.rng.integers(len(self.images)))]
+            if min(row["height"], row["width"]) < size:
+                continue
+            top, left = (int(self.rng.integers(0, (row[side] - size) // 2 + 1)) * 2 for side in ("height", "width"))
+            luma, chroma = self._crop(row, 0, 1, top, left, size)
+            if self.rng.random() < 0.5:
+                luma, chroma = luma[..., ::-1], chroma[..., ::-1]
+            lumas.append(luma)
+            chromas.append(chroma)
+        return Batch(_levels(lumas).unsqueeze(2), _levels(chromas), torch.zeros(count, 0, 4, 2, 1, 1), [""] * count)
+
+    def _crop(self, row: dict, start: int, frames: int, top: int, left: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+        height, width = row["height"], row["width"]
+        area = height * width
+        at = row["offset"] + start * area * 3 // 2
+        record = self.stores[row["store"]][at : at + frames * area * 3 // 2].reshape(frames, -1)
+        luma = record[:, :area].reshape(frames, height, width)[:, top : top + size, left : left + size]
+        chroma = record[:, area:].reshape(frames, 2, height // 2, width // 2)
+        return luma, chroma[:, :, top // 2 : (top + size) // 2, left // 2 : (left + size) // 2]
+
+    def _fields(self, note: dict, row: dict) -> np.ndarray:
+        shape = (note["chunks"], 4, 2, row["height"] // BLOCK, row["width"] // BLOCK)
+        at = note["at"] // 2
+        return self.motion[at : at + int(np.prod(shape))].reshape(shape)
+
+
+def _levels(crops: list[np.ndarray]) -> Tensor:
+    return torch.from_numpy(np.stack(crops)).float() / 255.0 - 0.5

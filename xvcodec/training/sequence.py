@@ -1,0 +1,88 @@
+"""One differentiable pass of a clip through a crossmodal model: the codec as it will be, with estimated rates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from xvcodec.models.coder import ConditionalCoder
+from xvcodec.models.crossmodal import (BETWEEN, CHUNK, Crossmodal, Picture, pack, pack_several, unpack, unpack_several)
+from xvcodec.training.rate import laplace_bits, noisy, rounded, scale_of
+
+
+@dataclass
+class Coded:
+    """Result of a pass over N clips."""
+
+    error: Tensor  # [N, 1 + 2n] squared error per luma pixel: key, then per chunk the frames between (mean), anchor
+    bits: Tensor  # [N, 1 + 2n] estimated bits, in the same order
+    parts: dict[str, Tensor]  # [N] bits by stream, for the log
+    luma: list[Tensor]  # reconstructions in coding order
+    chroma: list[Tensor]
+
+
+def code(coder: ConditionalCoder, pictures: Tensor, base: Tensor, hints: Tensor, q: Tensor, text: Tensor, mask: Tensor,
+         hard: bool = False) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Encode and decode packed pictures with estimated rates.
+
+    Returns:
+        decoded packed pictures, memory, latent bits [N], hyper-latent bits [N].
+    """
+    step = coder.step(q)
+    y = coder.encoder(pictures, base, hints, q, text, mask) / step
+    z = coder.prior.hyper(y)
+    z_hat = rounded(z)
+    with torch.autocast(y.device.type, enabled=False):
+        index = coder.prior.scales(z_hat.float(), q)
+        z_index = coder.prior.scales.hyper_indices(q)
+    mean = coder.prior.means(z_hat, base, hints, q)
+    residual = y - mean
+    symbols = rounded(residual)
+    y_bits = laplace_bits(symbols if hard else noisy(residual), scale_of(index)).flatten(1).sum(1)
+    z_bits = laplace_bits(z_hat if hard else noisy(z), scale_of(z_index)).flatten(1).sum(1)
+    decoded, memory = coder.decoder((symbols + mean) * step, base, hints, q, text, mask)
+    return decoded, memory, y_bits, z_bits
+
+
+def _error(decoded: Tensor, truth: Tensor) -> Tensor:
+    """[N, 96 f, h, w] twice -> [N] squared error per luma pixel, mean over the pictures."""
+    return (decoded - truth).square().flatten(1).mean(1) * 1.5
+
+
+def run(model: Crossmodal, luma: Tensor, chroma: Tensor, fields: Tensor, q: Tensor, text: Tensor, mask: Tensor,
+        hard: bool = False) -> Coded:
+    """Code clips closed loop: luma [N, T, 1, H, W], chroma [N, T, 2, H/2, W/2], fields [N, n, 4, 2, h, w], T = 1 + 4n."""
+    count, _, _, height, width = luma.shape
+    truth = pack(luma[:, 0], chroma[:, 0])
+    base, hints = model.predict_key(count, height, width, luma.device)
+    packed, memory, y_bits, z_bits = code(model.key, truth, base, hints, q, text, mask, hard)
+    errors, bits, parts = [_error(packed, truth)], [y_bits + z_bits], {"key.y": y_bits, "key.z": z_bits}
+    before = Picture(*unpack(packed), memory)
+    lumas, chromas = [before.luma], [before.chroma]
+    shares = (torch.arange(1, CHUNK, device=luma.device) / CHUNK).expand(count, BETWEEN)
+    for chunk in range(fields.shape[1]):
+        first = 1 + chunk * CHUNK
+        truth = pack(luma[:, first + BETWEEN], chroma[:, first + BETWEEN])
+        base, hints = model.predict_anchor(before, fields[:, chunk, 0])
+        packed, memory, y_bits, z_bits = code(model.anchor, truth, base, hints, q, text, mask, hard)
+        after = Picture(*unpack(packed), memory)
+        anchor_error, anchor_bits = _error(packed, truth), y_bits + z_bits
+        _add(parts, "anchor", y_bits, z_bits)
+        truth = pack_several(luma[:, first : first + BETWEEN].flatten(0, 1), chroma[:, first : first + BETWEEN].flatten(0, 1))
+        base, hints = model.predict_between(before, after, fields[:, chunk], shares)
+        packed, _, y_bits, z_bits = code(model.between, truth, base, hints, q, text, mask, hard)
+        _add(parts, "between", y_bits, z_bits)
+        errors += [_error(packed, truth), anchor_error]
+        bits += [y_bits + z_bits, anchor_bits]
+        middle = unpack_several(packed)
+        lumas += [middle[0], after.luma]
+        chromas += [middle[1], after.chroma]
+        before = after
+    return Coded(torch.stack(errors, dim=1), torch.stack(bits, dim=1), parts, lumas, chromas)
+
+
+def _add(parts: dict[str, Tensor], kind: str, y_bits: Tensor, z_bits: Tensor) -> None:
+    parts[f"{kind}.y"] = parts.get(f"{kind}.y", torch.zeros_like(y_bits)) + y_bits
+    parts[f"{kind}.z"] = parts.get(f"{kind}.z", torch.zeros_like(z_bits)) + z_bits
