@@ -183,7 +183,7 @@ class Reader:
     def _distrust_index(self, ref: ChunkRef, number: int) -> None:
         """The index told another time than GOP `number` itself: list the file from the GOPs' own heads."""
         if not self._layout.indexed or self._layout.refs[-1].type != chunks.END:
-            raise damaged(ref, "it is not the GOP that the index says", number)
+            raise damaged(ref, "its times do not fit the rest of the file", number)
         self.damage.append(Damage(ref.offset, "INDX", None, "the index does not match the GOPs; it was ignored"))
         walked = [item for item in self._layout.refs if item.type == chunks.GOP]
         self._layout.gops = list(scan(self._source, walked, self.damage))

@@ -33,7 +33,9 @@ class Source:
 
     def read_at(self, offset: int, count: int) -> bytes:
         """The bytes offset..offset+count, fewer where the file ends."""
-        count = max(0, min(count, self.size - offset))
+        count = min(count, self.size - offset)
+        if count <= 0:
+            return b""
         parts = []
         with self._lock:
             self._file.seek(offset)
