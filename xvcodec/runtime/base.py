@@ -1,0 +1,60 @@
+"""What a runtime is: something that runs the nine steps of a model on one device."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from types import TracebackType
+
+import torch
+from torch import Tensor
+
+from xvcodec.errors import UsageError
+from xvcodec.models.steps import SIGNATURES
+
+
+class Runtime(ABC):
+    """Runs steps of one model; what each takes and gives is in `xvcodec.models.steps`.
+
+    Attributes:
+        name: "torch" or "onnx".
+        device: where `run` wants its inputs and leaves its outputs.
+        reason: one sentence for people: what was chosen, and why.
+    """
+
+    name: str
+    device: torch.device
+    reason: str
+
+    @abstractmethod
+    def run(self, step: str, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Run one step.
+
+        Args:
+            step: a name of `SIGNATURES`, such as "anchor.synthesise".
+            inputs: float32 tensors on `device`, in the order of the step's signature.
+        Returns:
+            float32 tensors on `device`, in the order of the step's signature. `*.scales` gives exact integers.
+        Raises:
+            UsageError: no such step, or not as many inputs as it takes.
+        """
+
+    def close(self) -> None:
+        """Free what the runtime holds; it cannot run afterwards."""
+        return
+
+    def __enter__(self) -> Runtime:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self.close()
+
+
+def check_inputs(step: str, inputs: Sequence[Tensor]) -> None:
+    """Raise UsageError when a step is unknown or its inputs are not as many as its signature lists."""
+    if step not in SIGNATURES:
+        raise UsageError(f"There is no step '{step}': choose one of {', '.join(SIGNATURES)}.")
+    wanted = SIGNATURES[step][0]
+    if len(inputs) != len(wanted):
+        raise UsageError(f"Step {step} takes {len(wanted)} tensors ({', '.join(wanted)}), not {len(inputs)}.")
