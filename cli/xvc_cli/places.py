@@ -114,11 +114,16 @@ def check_overwrite(path: Path, overwrite: bool | None, ask: bool = True) -> Non
     first = path.with_name(path.name % 1) if _PATTERN.search(path.name) and path.name.count("%") == 1 else path
     if overwrite or not first.exists() or _device(first):
         return
-    if overwrite is None and ask and sys.stdin.isatty() and sys.stderr.isatty():
+    if overwrite is None and ask and somebody_there():
         if click.confirm(f"'{first}' exists. Overwrite?", err=True):
             return
         raise OutputError("Not overwritten.")
     raise OutputError(f"'{first}' exists; use -y to overwrite it, or name another output with -o.")
+
+
+def somebody_there() -> bool:
+    """Whether a question would be seen and answered."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def _device(path: Path) -> bool:

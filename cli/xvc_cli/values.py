@@ -7,9 +7,9 @@ import re
 
 import click
 
-_PLAIN = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(s|ms|us)?")
-_CLOCK = re.compile(r"(?:(\d+):)?([0-5]?\d):([0-5]?\d(?:\.\d*)?)")
-_AMOUNT = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*([kKMG]?)(i?)(B?)")
+_PLAIN = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(s|ms|us)?", re.ASCII)
+_CLOCK = re.compile(r"(?:(\d+):)?([0-5]?\d):([0-5]?\d(?:\.\d*)?)", re.ASCII)
+_AMOUNT = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*([kKMG]?)(i?)(B?)", re.ASCII)
 _POWER = {"": 0, "K": 1, "M": 2, "G": 3}
 _UNIT = {None: 1.0, "s": 1.0, "ms": 1e-3, "us": 1e-6}
 

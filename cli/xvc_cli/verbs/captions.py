@@ -60,6 +60,9 @@ def read(places: Places, language: str | None) -> None:
     from xvc_bitstream import Reader, atomic_open, write_captions
 
     with Reader.open(places.input) as reader, tempfile.TemporaryDirectory() as folder:
+        languages = sorted({cue.language for cue in reader.captions})
+        if language is None and len(languages) > 1:
+            raise click.UsageError(f"There are captions in {', '.join(languages)}; choose one with --language.")
         path = Path(folder, "captions").with_suffix(".srt" if places.target.lower().endswith(".srt") else ".vtt")
         write_captions(path, reader.captions, language)
         text = path.read_bytes()
