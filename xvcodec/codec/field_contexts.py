@@ -1,0 +1,122 @@
+"""Where the neighbours of a motion vector lie, and which probability table codes it: integers, nothing else.
+
+The size of a residual is expected to be a weighted sum of what the decoder knows (`FEATURES`); the sum falls into one
+of 64 buckets, four an octave, and each bucket names a table. Weights and tables are fitted by `tools/fit_fields.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int32]
+
+ROLES = 3
+"""Anchor fields, the correction of a chunk that is coded first, and the chunk's other corrections."""
+SPACING = 8
+STEPS = 7
+"""Steps of the quincunx: the lattice of every SPACING-th vector, then two steps for each halving of its spacing."""
+FEATURES = ("bias", "spread", "prediction", "horizontal", "anchor", "first")
+"""What is weighed, quarter pixels: 1; sum of the four neighbours' distances to the prediction; size of the prediction;
+size of the horizontal residual (vertical components only); sizes of the residuals here in fields of earlier roles."""
+UNIT = 1024
+"""Weights are multiples of 1/UNIT. Features stay below 2^14 and weights below HEAVIEST, so that sums fit int32."""
+HEAVIEST = 1 << 13
+BIAS = 1 << 20
+BUCKETS = 64
+EDGES: Ints = np.unique([((4 + m) << e) >> 2 for e in range(17) for m in range(4)])[: BUCKETS - 1].astype(np.int32)
+TABLES = 64
+
+
+@dataclass(frozen=True, eq=False)
+class FieldContexts:
+    """The fitted arrays. Read-only.
+
+    Raises ValueError for other types, shapes or values beyond the bounds above.
+    """
+
+    weights: Ints  # [ROLES, 2 components, STEPS, FEATURES], each >= 0
+    tables: NDArray[np.uint8]  # [ROLES, 2 components, STEPS, BUCKETS], each below TABLES
+
+    def __post_init__(self) -> None:
+        shape = (ROLES, 2, STEPS)
+        if self.weights.shape != (*shape, len(FEATURES)) or self.weights.dtype != np.int32:
+            raise ValueError("the weights of the motion contexts have the wrong shape or type")
+        if self.tables.shape != (*shape, BUCKETS) or self.tables.dtype != np.uint8:
+            raise ValueError("the tables of the motion contexts have the wrong shape or type")
+        bias, heavy = self.weights[..., 0], self.weights[..., 1:]
+        if self.weights.min() < 0 or bias.max() > BIAS or heavy.max() > HEAVIEST or self.tables.max() >= TABLES:
+            raise ValueError("a weight or a table of the motion contexts is out of its range")
+        for name in ("weights", "tables"):
+            copy = getattr(self, name).copy()
+            copy.setflags(write=False)
+            object.__setattr__(self, name, copy)
+
+    def index(self, role: int, component: int, step: int, features: Sequence[Ints | None]) -> NDArray[np.uint8]:
+        """Tables for some components, uint8 [...]; `features`: those after the bias, int32 [...], None where absent."""
+        bias, *weights = self.weights[role, component, step]
+        size = np.zeros((), np.int32) + bias
+        for weight, feature in zip(weights, features, strict=False):
+            if feature is not None:
+                size = size + weight * feature
+        return self.tables[role, component, step][np.searchsorted(EDGES, size, side="right")]
+
+    def to_tensors(self) -> dict[str, NDArray[np.generic]]:
+        """Writable copies by name, for a weights file."""
+        return {"weights": self.weights.copy(), "tables": self.tables.copy()}
+
+    @classmethod
+    def from_tensors(cls, tensors: dict[str, NDArray[np.generic]]) -> FieldContexts:
+        """The inverse of `to_tensors`. Raises KeyError for a missing array, ValueError for a wrong one."""
+        return cls(np.asarray(tensors["weights"]), np.asarray(tensors["tables"]))
+
+    @classmethod
+    def default(cls) -> FieldContexts:
+        """Plausible contexts by formula, not fitted: for tests and first experiments."""
+        weights = np.empty((ROLES, 2, STEPS, len(FEATURES)), np.int32)
+        weights[...] = np.array([64, 160, 64, 160, 160, 160])
+        weights[..., 0, 0] = 8 * UNIT
+        middle = int(np.searchsorted(EDGES, UNIT, side="right"))  # expected size 1: the Laplace table of scale 1 is 24
+        tables = np.clip(24 + (np.arange(BUCKETS) - middle) * 3 // 2, 0, TABLES - 1).astype(np.uint8)
+        return cls(weights, np.broadcast_to(tables, (ROLES, 2, STEPS, BUCKETS)))
+
+
+@dataclass(frozen=True)
+class Step:
+    """Places of a step in a field stored row by row, and of their neighbours; none at the first step."""
+
+    places: NDArray[np.intp]  # [P]
+    neighbours: NDArray[np.intp] | None  # [4, P]
+
+
+@lru_cache(maxsize=16)
+def quincunx(height: int, width: int) -> tuple[Step, ...]:
+    """The STEPS steps in which a field of height x width vectors is coded."""
+    y, x = (axis.ravel() for axis in np.mgrid[:height, :width])
+    steps = [Step(np.flatnonzero((y % SPACING == 0) & (x % SPACING == 0)), None)]
+    spacing = SPACING // 2
+    while spacing:
+        grid = (y % spacing == 0) & (x % spacing == 0)
+        odd_y, odd_x = y // spacing % 2 == 1, x // spacing % 2 == 1
+        diagonal = np.array([(-1, -1), (-1, 1), (1, -1), (1, 1)]) * spacing
+        direct = np.array([(-1, 0), (1, 0), (0, -1), (0, 1)]) * spacing
+        for chosen, offsets in ((odd_y & odd_x, diagonal), (odd_y ^ odd_x, direct)):
+            places = np.flatnonzero(grid & chosen)
+            steps.append(Step(places, _neighbours(y[places], x[places], offsets, height, width)))
+        spacing //= 2
+    return tuple(steps)
+
+
+def _neighbours(y: NDArray[np.intp], x: NDArray[np.intp], offsets: NDArray[np.intp], height: int,
+                width: int) -> NDArray[np.intp]:
+    """Places [4, P] around (y, x) [P]: one beyond an edge is mirrored, or the first that exists takes its turn."""
+    dy, dx = offsets[:, :1], offsets[:, 1:]
+    near_y, near_x = np.where(y + dy < height, y + dy, y - dy), np.where(x + dx < width, x + dx, x - dx)
+    near_y, near_x = np.where(near_y < 0, y - dy, near_y), np.where(near_x < 0, x - dx, near_x)
+    inside = (near_y >= 0) & (near_y < height) & (near_x >= 0) & (near_x < width)
+    near = near_y * width + near_x
+    return np.where(inside, near, np.take_along_axis(near, inside.argmax(0)[None], 0))

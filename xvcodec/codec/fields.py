@@ -1,0 +1,158 @@
+"""Lossless coding of a GOP's motion fields by quincunx interpolation: exact, integers only, few coder calls.
+
+Every eighth vector comes first; then, each time the spacing halves, the vectors amid four known diagonal neighbours
+and those amid four known direct ones. A component is predicted by the mean of its neighbours' middle two. All chunks
+go together in a wave: pass n codes step n of the anchors' horizontal components, step n - 1 of their vertical ones,
+and each further role (see `ROLES`) one step later still, so that every component sees what it depends on and a GOP
+needs only `PASSES` calls of the entropy coder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from xvc_bitstream.errors import DamagedError
+
+from xvcodec.codec.field_contexts import ROLES, STEPS, FieldContexts, Ints, quincunx
+from xvcodec.errors import UsageError
+
+__all__ = ["LIMIT", "PASSES", "FieldContexts", "Read", "decode_fields", "encode_fields"]
+
+CORRECTIONS = 3
+LIMIT = 2047
+"""Largest component of a vector, quarter pixels."""
+PASSES = STEPS + 1 + ROLES - 1
+Read = Callable[[int, NDArray[np.uint8]], Ints]
+"""(number of the pass, table indices uint8 [n]) -> symbols int32 [n]."""
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What one role and component bring to a pass, for P places and n fields."""
+
+    role: int
+    component: int
+    places: NDArray[np.intp]  # [P]
+    prediction: Ints  # [P, n]
+    index: NDArray[np.uint8]  # [P, n]
+
+
+class _Wave:
+    """The state of coding: for each role and component the values and residuals so far, int32 [h * w, n]."""
+
+    def __init__(self, shape: tuple[int, int, int], used: Sequence[int]) -> None:
+        chunks, height, width = shape
+        if len(used) != chunks or not all(0 <= count <= CORRECTIONS for count in used):
+            raise UsageError("each chunk of motion fields needs its number of corrections, 0 to 3")
+        self.steps = quincunx(height, width)
+        first = [min(2, count) for count in used]  # the middle correction tells most about the others
+        rest = [(c, slot) for c in range(chunks) for slot in range(1, used[c] + 1) if slot != first[c]]
+        cells = [[(c, 0) for c in range(chunks)], [(c, slot) for c, slot in enumerate(first) if slot], rest]
+        self.cells = [np.array(pairs, np.intp).reshape(-1, 2).T for pairs in cells]  # [2, n]: chunks and slots
+        empty = [[np.zeros((height * width, len(pairs)), np.int32) for _ in range(2)] for pairs in cells]
+        self.values, self.residuals = empty, [[plane.copy() for plane in planes] for planes in empty]
+
+    def parts(self, number: int, contexts: FieldContexts) -> Iterator[_Part]:
+        """The parts of pass `number`, predicted from what the passes before it have filled in."""
+        for role in range(ROLES):
+            for component in range(2):
+                step = number - role - component
+                if 0 <= step < STEPS and self.cells[role].size and self.steps[step].places.size:
+                    yield self._part(role, component, step, contexts)
+
+    def _part(self, role: int, component: int, step: int, contexts: FieldContexts) -> _Part:
+        here, chunks = self.steps[step], self.cells[role][0]
+        prediction = spread = np.zeros((here.places.size, chunks.size), np.int32)
+        if here.neighbours is not None:
+            a, b, c, d = self.values[role][component][here.neighbours]  # each [P, n]
+            low_ab, low_cd, high_ab, high_cd = np.minimum(a, b), np.minimum(c, d), np.maximum(a, b), np.maximum(c, d)
+            one, other = np.maximum(low_ab, low_cd), np.minimum(high_ab, high_cd)  # the middle two, in some order
+            prediction = _halve(one + other)
+            spread = np.maximum(high_ab, high_cd) - np.minimum(low_ab, low_cd) + np.abs(one - other)
+        horizontal = np.abs(self.residuals[role][0][here.places]) if component else None
+        features = [spread, np.abs(prediction), horizontal]
+        for earlier in range(role):
+            columns = np.searchsorted(self.cells[earlier][0], chunks)  # of the same chunks
+            features.append(np.abs(self.residuals[earlier][component][here.places][:, columns]))
+        index = contexts.index(role, component, step, features)
+        return _Part(role, component, here.places, prediction, index)
+
+    def fill(self, part: _Part, symbols: Ints) -> None:
+        """Note decoded symbols [P, n]; raises DamagedError where a vector would leave its range."""
+        values = symbols.astype(np.int64) + part.prediction
+        if np.abs(values).max(initial=0) > LIMIT:
+            raise DamagedError("a motion vector is out of its range: the file is damaged")
+        self.values[part.role][part.component][part.places] = values
+        self.residuals[part.role][part.component][part.places] = symbols
+
+
+def encode_fields(fields: Ints, used: Sequence[int], contexts: FieldContexts) -> list[tuple[Ints, NDArray[np.uint8]]]:
+    """Motion fields to symbols.
+
+    Args:
+        fields: int32 [chunks, 4, 2, h, w], quarter pixels within +-LIMIT: anchor field and corrections of each chunk.
+        used: number of corrections in each chunk, 0 to 3; the others must be zero and cost nothing.
+        contexts: as the decoder will have them.
+    Returns:
+        PASSES pairs of symbols int32 [n] and table indices uint8 [n]; n may be 0.
+    Raises:
+        UsageError: the fields are not as described.
+    """
+    if fields.ndim != 5 or fields.shape[1:3] != (1 + CORRECTIONS, 2) or fields.dtype != np.int32:
+        raise UsageError("motion fields must be int32 [chunks, 4, 2, h, w]")
+    if fields.size and max(int(fields.max()), -int(fields.min())) > LIMIT:
+        raise UsageError(f"a motion vector is beyond {LIMIT} quarter pixels: clamp the fields first")
+    wave = _Wave((fields.shape[0], *fields.shape[3:]), used)
+    if any(fields[chunk, 1 + count :].any() for chunk, count in enumerate(used)):
+        raise UsageError("corrections that are not used must be zero")
+    area = fields.shape[3] * fields.shape[4]
+    truth = [[np.ascontiguousarray(fields[chunks, slots, component].reshape(chunks.size, area).T)
+              for component in range(2)] for chunks, slots in wave.cells]
+    passes = []
+    for number in range(PASSES):
+        parts = list(wave.parts(number, contexts))
+        symbols = [truth[part.role][part.component][part.places] - part.prediction for part in parts]
+        for part, own in zip(parts, symbols, strict=True):
+            wave.fill(part, own)
+        passes.append((np.concatenate([np.zeros(0, np.int32), *(own.ravel() for own in symbols)]), _indices(parts)))
+    return passes
+
+
+def decode_fields(shape: tuple[int, int, int], used: Sequence[int], contexts: FieldContexts, read: Read) -> Ints:
+    """The inverse of `encode_fields`.
+
+    Args:
+        shape: (chunks, h, w) of the fields.
+        used, contexts: as they were for the encoder.
+        read: decodes one pass; called once for each pass that has symbols, in order.
+    Returns:
+        fields, int32 [chunks, 4, 2, h, w].
+    Raises:
+        DamagedError: a vector leaves +-LIMIT; UsageError: `used` does not fit.
+    """
+    wave = _Wave(shape, used)
+    for number in range(PASSES):
+        parts = list(wave.parts(number, contexts))
+        if not parts:
+            continue
+        symbols = read(number, _indices(parts))
+        stops = np.cumsum([part.index.size for part in parts])
+        for part, stop in zip(parts, stops, strict=True):
+            wave.fill(part, symbols[stop - part.index.size : stop].reshape(part.index.shape))
+    fields = np.zeros((shape[0], 1 + CORRECTIONS, 2, *shape[1:]), np.int32)
+    for (chunks, slots), planes in zip(wave.cells, wave.values, strict=True):
+        for component, plane in enumerate(planes):
+            fields[chunks, slots, component] = plane.T.reshape(chunks.size, *shape[1:])
+    return fields
+
+
+def _halve(values: Ints) -> Ints:
+    """Half of each value, rounded towards zero: what search finds leans to zero, and mirrored fields cost the same."""
+    return (values + (values < 0)) >> 1
+
+
+def _indices(parts: Sequence[_Part]) -> NDArray[np.uint8]:
+    return np.concatenate([np.zeros(0, np.uint8), *(part.index.ravel() for part in parts)])
