@@ -4,7 +4,7 @@ Streams of a GOP of 1 + n chunks, all integers, h x w positions at 1/16:
     key.z [1, Z, h/2, w/2]     key.y [1, L, h, w]
     anchor.z [n, Z, h/2, w/2]    anchor.y [n, L, h, w]
     between.z [m, Z, h/2, w/2]   between.y [m, L, h, w]   (m = n, or n - 1 when the last chunk is a lone anchor)
-    field.0 ... one a pass of the motion fields (xvcodec.codec.fields).
+    fields [n, 4, 2, h, w], coded in passes (xvcodec.codec.fields).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from xvcodec.codec.family import CodedGop, CodedStream, Guide, Planes, ReadStream, Requirements
+from xvcodec.codec.family import CodedGop, CodedStream, Guide, PassStream, Planes, ReadStream, Requirements
 from xvcodec.codec.fields import decode_fields, encode_fields
 from xvcodec.codec.quantise import Quantiser
 from xvcodec.models.crossmodal import BETWEEN, CHUNK
@@ -27,6 +27,9 @@ from xvcodec.runtime.base import Runtime
 
 PRICE = 0.08
 """Squared steps that one bit is worth when rounding: below the model's own 0.1155, because errors are predicted from."""
+SKIP = 5
+"""Latent symbols with one of the narrowest tables (Laplace scale below 0.1) are zero and cost nothing: less than one in
+a hundred would be anything else, and a 16-bit table would spend more on its other entries than they are worth."""
 FIELD_LIMIT = 2047
 """Largest vector component, quarter pixels."""
 
@@ -58,7 +61,7 @@ class CrossmodalCodec:
 
     def __init__(self, model: LoadedModel, runtime: Runtime) -> None:
         self.model, self.runtime = model, runtime
-        self.quantiser = Quantiser(model.tables, PRICE)
+        self.quantiser = Quantiser(model.tables, PRICE, SKIP)
 
     @torch.inference_mode()
     def analyse(self, planes: Planes) -> NDArray[np.int32]:
@@ -96,10 +99,8 @@ class CrossmodalCodec:
                 decoded.append((middle[0][:count], middle[1][:count]))
             decoded.append(after[:2])
             before, at = after, end
-        streams = pass_.streams() + [
-            CodedStream(f"field.{number}", symbols, index)
-            for number, (symbols, index) in enumerate(encode_fields(analysis, used, self.model.contexts))]
-        return CodedGop(streams, Planes(*(torch.cat(parts) for parts in zip(*decoded, strict=True))))
+        fields = PassStream("fields", analysis.shape, encode_fields(analysis, used, self.model.contexts))
+        return CodedGop([*pass_.streams(), fields], Planes(*(torch.cat(parts) for parts in zip(*decoded, strict=True))))
 
     @torch.inference_mode()
     def decode_symbols(self, frames: int, height: int, width: int, quality: float, read: ReadStream) -> Symbols:
@@ -116,9 +117,9 @@ class CrossmodalCodec:
             hyper = scales.hyper_indices(q[:1])[0].expand(-1, h // 2, w // 2)
             latents[f"{kind}.z"] = z = read(f"{kind}.z", _bytes(hyper.expand(count, -1, -1, -1)))
             index = [self._scales(kind, z[i : i + 1], quality) for i in range(count)]
-            latents[f"{kind}.y"] = read(f"{kind}.y", np.concatenate(index))
-        fields = decode_fields((len(used), h, w), used, self.model.contexts,
-                               lambda number, index: read(f"field.{number}", index))
+            latents[f"{kind}.y"] = read(f"{kind}.y", np.concatenate(index), SKIP)
+        shape = (len(used), 1 + BETWEEN, 2, h, w)
+        fields = decode_fields((len(used), h, w), used, self.model.contexts, read.passes("fields", shape))
         return Symbols(frames, fields, latents)
 
     def _scales(self, kind: str, z: NDArray[np.int32], quality: float) -> NDArray[np.uint8]:
@@ -176,7 +177,7 @@ class _Pass:
     def streams(self) -> list[CodedStream]:
         """All latents, chunks stacked."""
         return [CodedStream(name, torch.cat([s for s, _ in parts]).cpu().numpy().astype(np.int32),
-                            np.concatenate([_bytes(index) for _, index in parts]))
+                            np.concatenate([_bytes(index) for _, index in parts]), SKIP if name.endswith(".y") else 0)
                 for name, parts in self.parts.items()]
 
 

@@ -1,24 +1,43 @@
-"""Between integer arrays and the named streams of a container GOP: one entropy-coder call a stream."""
+"""Between integer arrays and the named streams of a container GOP: one entropy-coder call a stream.
+
+A stream coded in passes (motion fields) takes one call a pass; its payload is the passes' bytes, each behind its length.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xvc_bitstream.coders import Coder
 from xvc_bitstream.errors import DamagedError
+from xvc_bitstream.limits import MAX_CHUNK
 from xvc_bitstream.records import Gop, Stream
 from xvc_bitstream.tables import TableSet
-from xvcodec.codec.family import CodedStream
+from xvc_bitstream.wire import Cursor, put_blob
+from xvcodec.codec.family import CodedStream, PassStream
 
 
-def pack(streams: Sequence[CodedStream], coder: Coder, tables: TableSet) -> tuple[Stream, ...]:
+def pack(streams: Sequence[CodedStream | PassStream], coder: Coder, tables: TableSet) -> tuple[Stream, ...]:
     """Entropy-code every stream; empty ones are left out."""
-    return tuple(Stream(stream.name, stream.symbols.shape,
-                        coder.encode(stream.symbols.reshape(-1), stream.index.reshape(-1), tables))
-                 for stream in streams if stream.symbols.size)
+    packed = [_pack_passes(stream, coder, tables) if isinstance(stream, PassStream) else _pack(stream, coder, tables)
+              for stream in streams]
+    return tuple(stream for stream in packed if stream.elements)
+
+
+def _pack(stream: CodedStream, coder: Coder, tables: TableSet) -> Stream:
+    kept = stream.index >= stream.skip
+    assert not stream.symbols[~kept].any(), "the quantiser must leave skipped symbols at zero"
+    return Stream(stream.name, stream.symbols.shape, coder.encode(stream.symbols[kept], stream.index[kept], tables))
+
+
+def _pack_passes(stream: PassStream, coder: Coder, tables: TableSet) -> Stream:
+    payload = bytearray()
+    for symbols, index in stream.passes:
+        put_blob(payload, coder.encode(symbols, index, tables))
+    return Stream(stream.name, stream.shape, bytes(payload))
 
 
 class StreamReader:
@@ -27,18 +46,32 @@ class StreamReader:
     def __init__(self, gop: Gop, coder: Coder, tables: TableSet) -> None:
         self._streams = {stream.name: stream for stream in gop.streams}
         self._coder, self._tables = coder, tables
-        self.symbols = 0
 
-    def __call__(self, name: str, index: NDArray[np.uint8]) -> NDArray[np.int32]:
-        """Symbols of stream `name`, in the shape of `index`.
+    def __call__(self, name: str, index: NDArray[np.uint8], skip: int = 0) -> NDArray[np.int32]:
+        """Symbols of stream `name`, in the shape of `index`; those with a table below `skip` are zero.
 
         Raises:
             DamagedError: the stream is missing or of another shape; CoderError: its bytes do not decode.
         """
         if not index.size:
             return np.zeros(index.shape, np.int32)
+        stream = self._named(name, index.shape)
+        kept = index >= skip
+        symbols = np.zeros(index.shape, np.int32)
+        symbols[kept] = self._coder.decode(stream.payload, index[kept], self._tables)
+        return symbols
+
+    def passes(self, name: str, shape: tuple[int, ...]) -> Callable[[int, NDArray[np.uint8]], NDArray[np.int32]]:
+        """A function that decodes the passes of stream `name` one after the other."""
+        cursor = Cursor(self._named(name, shape).payload if math.prod(shape) else b"", f"stream {name}")
+
+        def read(number: int, index: NDArray[np.uint8]) -> NDArray[np.int32]:
+            return self._coder.decode(cursor.blob(MAX_CHUNK) if math.prod(shape) else b"", index, self._tables)
+
+        return read
+
+    def _named(self, name: str, shape: tuple[int, ...]) -> Stream:
         stream = self._streams.get(name)
-        if stream is None or stream.shape != index.shape:
+        if stream is None or stream.shape != shape:
             raise DamagedError(f"stream {name} is missing or has the wrong shape for this model: the file is damaged")
-        self.symbols += index.size
-        return self._coder.decode(stream.payload, index.reshape(-1), self._tables).reshape(index.shape)
+        return stream

@@ -10,8 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-ReadStream = Callable[[str, NDArray[np.uint8]], NDArray[np.int32]]
-"""Entropy-decode a named stream: given the table index of every symbol (any shape), return the symbols, same shape."""
+class ReadStream(Protocol):
+    """Entropy-decodes the named streams of one GOP."""
+
+    def __call__(self, name: str, index: NDArray[np.uint8], skip: int = 0) -> NDArray[np.int32]:
+        """Symbols of a stream, given the table of each (any shape); those with a table below `skip` are zero."""
+
+    def passes(self, name: str, shape: tuple[int, ...]) -> Callable[[int, NDArray[np.uint8]], NDArray[np.int32]]:
+        """A stream coded in passes: a function of pass number (in order) and tables, uint8 [n], to symbols [n]."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,16 @@ class CodedStream:
     name: str
     symbols: NDArray[np.int32]  # any rank
     index: NDArray[np.uint8]  # table of every symbol, same shape
+    skip: int = 0  # symbols with a table below this are zero and are not coded
+
+
+@dataclass(frozen=True)
+class PassStream:
+    """A named array coded in several passes, because the tables of each depend on the symbols before it."""
+
+    name: str
+    shape: tuple[int, ...]  # of the array
+    passes: list[tuple[NDArray[np.int32], NDArray[np.uint8]]]  # (symbols, tables), 1-D
 
 
 @dataclass(frozen=True)
@@ -51,7 +67,7 @@ class Planes:
 class CodedGop:
     """What the encoder made of a GOP, and what the decoder will make of it."""
 
-    streams: list[CodedStream]
+    streams: list[CodedStream | PassStream]
     decoded: Planes
 
 

@@ -11,14 +11,15 @@ from xvc_bitstream.tables import TableSet
 class Quantiser:
     """Rate-distortion optimised rounding against the very tables that will code the symbols.
 
-    A symbol k >= 1 is lowered by one when (r - k + 1)^2 - (r - k)^2 < price * bits saved, r in quantiser steps. The
+    Symbols whose table is below `skip` are zero: they are not coded. A symbol k >= 1 is lowered by one when (r - k + 1)^2 - (r - k)^2 < price * bits saved, r in quantiser steps. The
     decoder knows nothing of it.
     """
 
-    def __init__(self, tables: TableSet, price: float) -> None:
+    def __init__(self, tables: TableSet, price: float, skip: int) -> None:
         bits = -torch.log2(torch.from_numpy(tables.frequencies.astype("float32")) / 65536.0)
         zero = -tables.lowest
         self.first = (bits[:, zero + 1] - bits[:, zero]) * (price / 2)  # moves the border between 0 and 1
+        self.first[:skip] = float("inf")
         self.more = ((bits[:, zero + 2] - bits[:, zero + 1]) * (price / 2)).clamp(max=0.49)
 
     def __call__(self, residual: Tensor, index: Tensor) -> Tensor:
@@ -28,4 +29,5 @@ class Quantiser:
         size = residual.abs()
         lowered = torch.floor(size + 0.5 - more)
         nearest_one = torch.where(size > 0.5 + first, lowered.clamp_min(1.0), 0.0)
-        return torch.sign(residual) * torch.where(size >= 1.5 + more, lowered, nearest_one)
+        chosen = torch.where((size >= 1.5 + more) & torch.isfinite(first), lowered, nearest_one)
+        return torch.sign(residual) * chosen

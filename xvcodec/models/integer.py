@@ -105,7 +105,7 @@ class IntegerScales(nn.Module):
         for name, outputs, inputs in (("first", 4 * width, 9 * hyper), ("second", width, width),
                                       ("last", latents, width)):
             self.register_buffer(f"{name}_weight", torch.zeros(outputs, inputs, dtype=torch.int8))
-            self.register_buffer(f"{name}_bias", torch.zeros(QUALITIES, outputs, dtype=torch.int32))
+            self.register_buffer(f"{name}_bias", torch.zeros(QUALITIES, outputs, dtype=torch.int16))
         self.register_buffer("hyper_table", torch.zeros(QUALITIES, hyper, dtype=torch.uint8))
 
     @classmethod
@@ -118,7 +118,7 @@ class IntegerScales(nn.Module):
         for name in ("first", "second", "last"):
             weight = _whole(getattr(net, name).weight).movedim(1, -1)  # taps before channels, as `forward` stacks them
             getattr(baked, f"{name}_weight").copy_(weight.flatten(1).to(torch.int8))
-            getattr(baked, f"{name}_bias").copy_(getattr(net, f"{name}_bias")(q)[:, :, 0, 0].to(torch.int32))
+            getattr(baked, f"{name}_bias").copy_(getattr(net, f"{name}_bias")(q)[:, :, 0, 0].clamp(-32767, 32767).to(torch.int16))
         baked.hyper_table.copy_(net.hyper_indices(q)[:, :, 0, 0].to(torch.uint8))
         baked.check()
         return baked

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from xvcodec.models.warp import BLOCK, QUARTER, displacement, warp
+from xvcodec.models.warp import BLOCK, QUARTER, warp
 
 REACH = 8
 """Exhaustive search of +-8 pixels at quarter resolution: +-32 pixels of the picture."""
@@ -83,8 +83,8 @@ def _match(reference: Tensor, field: Tensor, block: int) -> Tensor:
     """Reference luma [N, 1, H, W] warped by fields [K, N, 2, h, w] given in full-picture quarter pixels: [K*N, 1, H, W]."""
     count, batch = field.shape[:2]
     height, width = reference.shape[-2:]
-    shift = displacement(field.reshape(count * batch, *field.shape[2:]) * (block / BLOCK), height, width, block)
-    return warp(reference.repeat(count, 1, 1, 1), shift, "bilinear")
+    scaled = field.reshape(count * batch, *field.shape[2:]) * (block / BLOCK)
+    return warp(reference.repeat(count, 1, 1, 1), scaled, "bilinear", block)
 
 
 def search_forward(current: Tensor, reference: Tensor) -> Tensor:

@@ -15,35 +15,35 @@ BLOCK = 16
 QUARTER = 4
 
 
-def displacement(field: Tensor, height: int, width: int, block: int = BLOCK) -> Tensor:
-    """Interpolate block vectors to pixels.
+def sampling_grid(field: Tensor, height: int, width: int, block: int = BLOCK) -> Tensor:
+    """Where each pixel of a plane is found in the reference, as `grid_sample` wants it.
 
     Args:
         field: [N, 2, h, w], quarter pixels at the resolution where `block` is the block size.
         height, width: size of the plane; block * h >= height, block * w >= width.
     Returns:
-        [N, 2, height, width] in pixels of that resolution.
+        [N, height, width, 2], -1 to 1 from edge to edge, a view with planes of x and of y.
     """
-    dense = F.interpolate(field.float() / QUARTER, scale_factor=float(block), mode="bilinear", align_corners=False)
-    return dense[:, :, :height, :width]
+    # scaled while it is small: each pass over all pixels costs as much as the sampling itself
+    scaled = torch.cat((field[:, :1] * (2.0 / QUARTER / width), field[:, 1:] * (2.0 / QUARTER / height)), dim=1).float()
+    dense = F.interpolate(scaled, scale_factor=float(block), mode="bilinear", align_corners=False)
+    columns = torch.arange(width, device=field.device, dtype=torch.float32) * (2.0 / width) + (1.0 / width - 1.0)
+    rows = torch.arange(height, device=field.device, dtype=torch.float32) * (2.0 / height) + (1.0 / height - 1.0)
+    still = torch.stack((columns.view(1, width).expand(height, width), rows.view(height, 1).expand(height, width)))
+    return (dense[:, :, :height, :width] + still).permute(0, 2, 3, 1)
 
 
-def warp(plane: Tensor, shift: Tensor, mode: str = "bicubic") -> Tensor:
-    """Sample `plane` at x + shift(x), edges replicated.
+def warp(plane: Tensor, field: Tensor, mode: str = "bicubic", block: int = BLOCK) -> Tensor:
+    """Sample `plane` along a block motion field, edges replicated.
 
     Args:
         plane: [N, C, H, W], any range.
-        shift: [N, 2, H, W] in pixels of this plane.
+        field: [N, 2, h, w] in quarter pixels of this plane, one vector for `block` x `block` pixels.
         mode: "bicubic" or "bilinear".
     Returns:
         [N, C, H, W] float.
     """
-    height, width = plane.shape[-2:]
-    rows = torch.arange(height, device=plane.device, dtype=shift.dtype).view(1, height, 1)
-    columns = torch.arange(width, device=plane.device, dtype=shift.dtype).view(1, 1, width)
-    x = (columns + shift[:, 0]) * (2.0 / width) + (1.0 / width - 1.0)
-    y = (rows + shift[:, 1]) * (2.0 / height) + (1.0 / height - 1.0)
-    grid = torch.stack((x, y), dim=-1)
+    grid = sampling_grid(field, plane.shape[-2], plane.shape[-1], block)
     return F.grid_sample(plane, grid, mode=mode, padding_mode="border", align_corners=False)
 
 
@@ -56,7 +56,4 @@ def warp_yuv(luma: Tensor, chroma: Tensor, field: Tensor, mode: str = "bicubic")
     Returns:
         The warped (luma, chroma), same shapes.
     """
-    height, width = luma.shape[-2:]
-    shift = displacement(field, height, width)
-    coarse = displacement(field * 0.5, height // 2, width // 2, BLOCK // 2)
-    return warp(luma, shift, mode), warp(chroma, coarse, mode)
+    return warp(luma, field, mode), warp(chroma, field * 0.5, mode, BLOCK // 2)

@@ -1,7 +1,6 @@
 """Weights as files: `<model>-<first 8 hex digits of the hash>.safetensors`, read without pickle, checked by hash.
 
-One file holds the networks (matrices in float16, vectors in float32, integer networks as integers), the probability
-tables and the contexts of the motion fields; its metadata names the family and the sizes. The hash is the SHA-256 of
+One file holds the networks (float16, integer networks as integers), the probability tables and the contexts of the motion fields; its metadata names the family and the sizes. The hash is the SHA-256 of
 the file, and a stream names model and hash, so that it is decoded with exactly what it was coded with.
 """
 
@@ -49,7 +48,7 @@ class LoadedModel:
 
 
 def _narrow(value: torch.Tensor) -> torch.Tensor:
-    return value.half() if value.is_floating_point() and value.dim() > 1 and min(value.shape) > 9 else value
+    return value.half() if value.is_floating_point() else value
 
 
 def save_model(module: Crossmodal, tables: TableSet, contexts: FieldContexts, folder: Path) -> Path:

@@ -14,8 +14,9 @@ from xvcodec.models.steps import KINDS
 from xvcodec.models.weights import save_model
 from xvcodec.training.rate import LARGEST, SMALLEST
 
-REACH = 127
-"""Symbols from -127 to 127 have entries of their own; larger ones are escaped."""
+REACH = 63
+"""Symbols from -63 to 63 have entries of their own; larger ones are escaped. A wider reach costs every symbol: each
+entry takes at least 1/65536 of its table."""
 
 
 def averaged(checkpoint: Path) -> Crossmodal:

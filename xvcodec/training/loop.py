@@ -40,7 +40,8 @@ class Recipe:
     size: int = 128  # side of the crops
     rate: float = 6e-4  # learning rate of the networks
     linear: float = 0.05  # factor for the linear paths: higher undoes their start
-    integer: float = 0.5  # factor for the integer scale networks
+    integer: float = 0.5  # factor for the weights of the integer scale networks
+    index: float = 50.0  # factor for their biases, which count in table indices (one is 12 % of scale)
     warm: int = 100  # steps of warm-up
     fall: float = 0.25  # share of the time in which the rate falls to 2 %
     averaging: float = 0.998  # decay of the weight average that is released
@@ -65,12 +66,19 @@ def loss_of(coded: Coded, q: Tensor, pixels: int, tail: float) -> Tensor:
     return ((distortion + RATE_WEIGHT * rate) / total).sqrt().mean()
 
 
+def _factor_of(name: str, recipe: Recipe) -> float:
+    if ".linear." in name:
+        return recipe.linear
+    if ".scales." not in name:
+        return 1.0
+    return recipe.index if name.endswith("values") else recipe.integer
+
+
 def groups(model: Crossmodal, recipe: Recipe) -> list[dict[str, object]]:
     """Parameters by learning rate."""
-    chosen: dict[float, list[Tensor]] = {1.0: [], recipe.linear: [], recipe.integer: []}
+    chosen: dict[float, list[Tensor]] = {}
     for name, parameter in model.named_parameters():
-        factor = recipe.linear if ".linear." in name else recipe.integer if ".scales." in name else 1.0
-        chosen[factor].append(parameter)
+        chosen.setdefault(_factor_of(name, recipe), []).append(parameter)
     return [{"params": parameters, "factor": factor} for factor, parameters in chosen.items()]
 
 
@@ -96,7 +104,10 @@ class Trainer:
         saved = torch.load(self.checkpoint, weights_only=True)
         self.model.load_state_dict(saved["model"])
         self.average = saved["average"]
-        self.optimiser.load_state_dict(saved["optimiser"])
+        try:
+            self.optimiser.load_state_dict(saved["optimiser"])
+        except ValueError:  # the groups have changed since: the warm-up makes new statistics
+            self.report(json.dumps({"optimiser": "new"}))
         self.step, self.minutes, self.pixels = saved["step"], saved["minutes"], saved["pixels"]
         self.clips.rng = type(self.clips.rng)(type(self.clips.rng.bit_generator)(self.recipe.seed + self.step))
         torch.manual_seed(self.recipe.seed + self.step)
