@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from safetensors.numpy import load_file
 
 from xvc_bitstream.tables import TableSet, log_scales
 from xvcodec.codec.fields import FieldContexts
 from xvcodec.models.crossmodal import Crossmodal, CrossmodalConfig
 from xvcodec.models.integer import TABLES, IntegerScales
 from xvcodec.models.steps import KINDS
-from xvcodec.models.weights import save_model
+from xvcodec.models.weights import load_model, save_model, shipped
 from xvcodec.training.rate import LARGEST, SMALLEST
 
 REACH = 63
@@ -37,3 +38,11 @@ def bake(checkpoint: Path, folder: Path, contexts: FieldContexts) -> Path:
         prior.scales = IntegerScales.bake(prior.scales)
     tables = TableSet.laplace(log_scales(TABLES, SMALLEST, LARGEST), REACH)
     return save_model(model, tables, contexts, folder)
+
+
+def contexts_from(path: Path | None) -> FieldContexts:
+    """Contexts of the motion fields: fitted ones from a file of tools/fit_fields.py, else those of a shipped model."""
+    if path is not None:
+        return FieldContexts.from_tensors(load_file(path))
+    models = shipped()
+    return load_model(next(iter(models))).contexts if models else FieldContexts.default()

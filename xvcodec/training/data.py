@@ -1,10 +1,16 @@
-"""Batches for training: crops of clips with their motion fields, and crops of photographs."""
+"""Batches for training: crops of clips with their motion fields, and crops of photographs.
+
+On a CPU the decoded planes stay in memory maps; on a GPU the whole set lies on the device as uint8 and crops are
+taken there, so that nothing is copied per step but corner coordinates.
+"""
 
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +18,9 @@ from torch import Tensor
 
 from xvcodec.models.warp import BLOCK
 from xvcodec.training.motion import CHUNK
+
+Row = dict[str, Any]
+"""A line of the index or of the list of searched clips."""
 
 GENERATED_WEIGHT = 0.35
 """How often a clip made by a video generator is drawn, against 1 for a camera clip: it has too little noise."""
@@ -30,20 +39,20 @@ class Batch:
 class Clips:
     """Random crops out of a folder made by `prepare` and `search_clips`. Not thread-safe; seeded."""
 
-    def __init__(self, cache: Path, seed: int = 0) -> None:
-        self.cache = cache
+    def __init__(self, cache: Path, seed: int = 0, device: torch.device = torch.device("cpu")) -> None:
+        self.cache, self.device = cache, device
         self.rng = np.random.default_rng(seed)
         rows = json.loads((cache / "index.json").read_text())
         self.images = [row for row in rows if row["store"] == "images.bin"]
         self.rows = {row["offset"]: row for row in rows if row["store"] == "clips.bin"}
-        self.stores = {name: np.memmap(cache / name, np.uint8, "r") for name in ("clips.bin", "images.bin")}
+        self.stores = {name: _mapped(cache / name, np.uint8).to(device) for name in ("clips.bin", "images.bin")}
         self.refresh()
 
     def refresh(self) -> None:
         """Read which clips have been searched by now."""
         self.notes = [json.loads(line) for line in (self.cache / "motion.jsonl").read_text().splitlines(True)
                       if line.endswith("\n")]
-        self.motion = np.memmap(self.cache / "motion.bin", np.int16, "r")
+        self.motion = _mapped(self.cache / "motion.bin", np.int16).to(self.device)
         weights = np.array([GENERATED_WEIGHT if self.rows[n["offset"]]["kind"] == "generated" else 1.0
                             for n in self.notes])
         self.chances = weights / weights.sum()
@@ -61,15 +70,15 @@ class Clips:
             start = note["start"] + first * CHUNK
             luma, chroma = self._crop(row, start, 1 + chunks * CHUNK, top * BLOCK, left * BLOCK, size)
             field = self._fields(note, row)[first : first + chunks, :, :, top : top + size // BLOCK,
-                                            left : left + size // BLOCK].astype(np.float32)
+                                            left : left + size // BLOCK].float()
             if self.rng.random() < 0.5:  # mirrored: vectors turn round too
-                luma, chroma, field = luma[..., ::-1], chroma[..., ::-1], field[..., ::-1].copy()
+                luma, chroma, field = luma.flip(-1), chroma.flip(-1), field.flip(-1)
                 field[:, :, 0] *= -1.0
             lumas.append(luma)
             chromas.append(chroma)
             fields.append(field)
             captions.append(row["caption"])
-        return Batch(_levels(lumas).unsqueeze(2), _levels(chromas), torch.from_numpy(np.stack(fields)), captions)
+        return Batch(_levels(lumas).unsqueeze(2), _levels(chromas), torch.stack(fields), captions)
 
     def photographs(self, count: int, size: int) -> Batch:
         """`count` crops of photographs, as clips of one frame."""
@@ -81,12 +90,13 @@ class Clips:
             top, left = (int(self.rng.integers(0, (row[side] - size) // 2 + 1)) * 2 for side in ("height", "width"))
             luma, chroma = self._crop(row, 0, 1, top, left, size)
             if self.rng.random() < 0.5:
-                luma, chroma = luma[..., ::-1], chroma[..., ::-1]
+                luma, chroma = luma.flip(-1), chroma.flip(-1)
             lumas.append(luma)
             chromas.append(chroma)
-        return Batch(_levels(lumas).unsqueeze(2), _levels(chromas), torch.zeros(count, 0, 4, 2, 1, 1), [""] * count)
+        fields = torch.zeros(count, 0, 4, 2, 1, 1, device=self.device)
+        return Batch(_levels(lumas).unsqueeze(2), _levels(chromas), fields, [""] * count)
 
-    def _crop(self, row: dict, start: int, frames: int, top: int, left: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+    def _crop(self, row: Row, start: int, frames: int, top: int, left: int, size: int) -> tuple[Tensor, Tensor]:
         height, width = row["height"], row["width"]
         area = height * width
         at = row["offset"] + start * area * 3 // 2
@@ -95,11 +105,16 @@ class Clips:
         chroma = record[:, area:].reshape(frames, 2, height // 2, width // 2)
         return luma, chroma[:, :, top // 2 : (top + size) // 2, left // 2 : (left + size) // 2]
 
-    def _fields(self, note: dict, row: dict) -> np.ndarray:
+    def _fields(self, note: Row, row: Row) -> Tensor:
         shape = (note["chunks"], 4, 2, row["height"] // BLOCK, row["width"] // BLOCK)
         at = note["at"] // 2
-        return self.motion[at : at + int(np.prod(shape))].reshape(shape)
+        return self.motion[at : at + math.prod(shape)].reshape(shape)
 
 
-def _levels(crops: list[np.ndarray]) -> Tensor:
-    return torch.from_numpy(np.stack(crops)).float() / 255.0 - 0.5
+def _mapped(path: Path, kind: type[np.generic]) -> Tensor:
+    """A file as a tensor that is read where it is touched (copy-on-write, so that torch may have it)."""
+    return torch.from_numpy(np.memmap(path, kind, "c"))
+
+
+def _levels(crops: list[Tensor]) -> Tensor:
+    return torch.stack(crops).float() / 255.0 - 0.5

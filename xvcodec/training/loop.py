@@ -14,18 +14,23 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from xvcodec.models.coder import nominal_step
 from xvcodec.models.crossmodal import CHUNK, Crossmodal, CrossmodalConfig
 from xvcodec.text.load import load_text_encoder
+from xvcodec.training import parallel
 from xvcodec.training.data import Batch, Clips
 from xvcodec.training.sequence import Coded, run
 from xvcodec.training.start import set_linear_paths
 
 RATE_WEIGHT = 0.1155
 """Bits against squared error in units of the squared quantiser step: the slope of a uniform quantiser, ln(2) / 6."""
+
+RGB_ERROR = 1.355
+"""Squared error in RGB (0 to 1) for one of the packed picture: 1.164^2, limited range BT.709."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +61,8 @@ def loss_of(coded: Coded, q: Tensor, pixels: int, tail: float) -> Tensor:
     The root lets easy clips and coarse qualities count: a plain mean is ruled by the samples that need most bits.
     """
     count, units = coded.error.shape
-    frames = torch.tensor([1.0] + [CHUNK - 1.0, 1.0] * ((units - 1) // 2))
-    weight = torch.ones(units)
+    frames = torch.tensor([1.0] + [CHUNK - 1.0, 1.0] * ((units - 1) // 2), device=q.device)
+    weight = torch.ones(units, device=q.device)
     if units > 1:
         weight[-2:] = tail
     total = (frames * weight).sum()
@@ -85,23 +90,29 @@ def groups(model: Crossmodal, recipe: Recipe) -> list[dict[str, object]]:
 class Trainer:
     """State of a run: model, its average, optimiser, counters."""
 
-    def __init__(self, recipe: Recipe, cache: Path, checkpoint: Path, report: Callable[[str], None] = print) -> None:
-        self.recipe, self.checkpoint, self.report = recipe, checkpoint, report
+    def __init__(self, recipe: Recipe, cache: Path, checkpoint: Path, report: Callable[[str], None],
+                 device: torch.device) -> None:
+        self.recipe, self.checkpoint, self.report, self.device = recipe, checkpoint, report, device
         torch.manual_seed(recipe.seed)
-        self.clips = Clips(cache, recipe.seed)
-        self.model = Crossmodal(recipe.model)
+        self.clips = Clips(cache, recipe.seed + parallel.rank(), device)
+        self.model = Crossmodal(recipe.model).to(device)
         self.encoder = load_text_encoder()
         self.optimiser = torch.optim.AdamW(groups(self.model, recipe), lr=recipe.rate, betas=(0.9, 0.98),
                                            weight_decay=0.0, fused=True)
+        if device.type == "cuda":  # the steps' shapes never change, so this pays after a minute
+            for coder in (self.model.key, self.model.anchor, self.model.between):
+                coder.encoder.compile()
+                coder.decoder.compile()
         self.step, self.minutes, self.pixels = 0, 0.0, 0
         if checkpoint.exists():
             self._load()
         else:
             set_linear_paths(self.model, self.clips)
+            parallel.broadcast(self.model)
             self.average = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
 
     def _load(self) -> None:
-        saved = torch.load(self.checkpoint, weights_only=True)
+        saved = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
         self.model.load_state_dict(saved["model"])
         self.average = saved["average"]
         try:
@@ -109,11 +120,14 @@ class Trainer:
         except ValueError:  # the groups have changed since: the warm-up makes new statistics
             self.report(json.dumps({"optimiser": "new"}))
         self.step, self.minutes, self.pixels = saved["step"], saved["minutes"], saved["pixels"]
-        self.clips.rng = type(self.clips.rng)(type(self.clips.rng.bit_generator)(self.recipe.seed + self.step))
-        torch.manual_seed(self.recipe.seed + self.step)
+        fresh = self.recipe.seed + self.step * 1000 + parallel.rank()  # not the crops of the first run again
+        self.clips.rng = np.random.default_rng(fresh)
+        torch.manual_seed(fresh)
 
     def save(self) -> None:
-        """Write the checkpoint under a temporary name, then rename it."""
+        """Write the checkpoint under a temporary name, then rename it; only one process of several does."""
+        if parallel.rank():
+            return
         partial = self.checkpoint.with_suffix(".partial")
         torch.save({"model": self.model.state_dict(), "average": self.average, "recipe": asdict(self.recipe),
                     "optimiser": self.optimiser.state_dict(), "step": self.step, "minutes": self.minutes,
@@ -121,25 +135,36 @@ class Trainer:
         os.replace(partial, self.checkpoint)
 
     def train(self) -> None:
-        """Run until the time is up; a checkpoint every three minutes and at the end."""
+        """Run until the time is up (or Ctrl-C); a checkpoint every three minutes and at the end."""
+        try:
+            self._run()
+        finally:
+            self.save()
+
+    def _run(self) -> None:
         start = saved = told = time.monotonic()
         before, first = self.minutes, self.step
+        sums: dict[str, float | Tensor] = {}
+        count = 0
         self.model.train()
         while (spent := (time.monotonic() - start) / 60.0) < self.recipe.minutes:
             for group in self.optimiser.param_groups:
                 group["lr"] = self.recipe.rate * group["factor"] * self._factor(self.step - first, spent)
-            figures = self._step()
+            for name, value in self._step().items():
+                sums[name] = sums.get(name, 0.0) + value
+            count += 1
             self.step += 1
             self.minutes = before + (time.monotonic() - start) / 60.0
             if time.monotonic() - told > 30.0:
                 told = time.monotonic()
-                figures |= {"step": self.step, "minutes": round(self.minutes, 2), "Gpx": round(self.pixels / 1e9, 4)}
-                self.report(json.dumps(figures))
+                means = {name: round(float(value) / count, 4) for name, value in sums.items()}
+                self.report(json.dumps(means | {"step": self.step, "minutes": round(self.minutes, 2),
+                                                "Gpx": round(self.pixels / 1e9, 4)}))
+                sums, count = {}, 0
             if time.monotonic() - saved > 180.0:
                 saved = time.monotonic()
                 self.save()
                 self.clips.refresh()
-        self.save()
 
     def _factor(self, steps: int, spent: float) -> float:
         left = (self.recipe.minutes - spent) / (self.recipe.minutes * self.recipe.fall)
@@ -148,34 +173,39 @@ class Trainer:
     def _text(self, batch: Batch) -> tuple[Tensor, Tensor]:
         kept = [caption if torch.rand(()) >= self.recipe.caption_drop else "" for caption in batch.captions]
         tokens, mask = self.encoder.encode_batch(kept)
-        return torch.from_numpy(tokens), torch.from_numpy(mask).float()
+        return torch.from_numpy(tokens).to(self.device), torch.from_numpy(mask).float().to(self.device)
 
-    def _step(self) -> dict[str, float]:
+    def _step(self) -> dict[str, Tensor]:
         recipe = self.recipe
-        figures: dict[str, float] = {}
+        figures: dict[str, Tensor] = {}
         self.optimiser.zero_grad()
         area = recipe.size**2
         for batch, share in ((self.clips.clips(recipe.batch, recipe.chunks, recipe.size), 1.0),
                              (self.clips.photographs(recipe.photographs, recipe.size), 0.15)):
-            q = torch.rand(len(batch.captions)).pow(0.8) * 63.0  # a little more often coarse
-            with torch.autocast("cpu", torch.bfloat16):
+            q = torch.rand(len(batch.captions), device=self.device).pow(0.8) * 63.0  # a little more often coarse
+            with torch.autocast(self.device.type, torch.bfloat16):
                 coded = run(self.model, batch.luma, batch.chroma, batch.fields, q, *self._text(batch))
             loss = loss_of(coded, q, area, recipe.tail)
             (loss * share).backward()
             frames = batch.luma.shape[1]
             self.pixels += area * frames * len(batch.captions)
-            kind = "clip" if frames > 1 else "photo"
-            error = (coded.error.detach() * torch.tensor([1.0] + [3.0, 1.0] * ((frames - 1) // 4))).sum(1) / frames
-            figures |= {f"{kind}_loss": loss.item(),
-                        f"{kind}_psnr": round(float((-10 * torch.log10(1.355 * error)).mean()), 2),
-                        f"{kind}_bpp": round(float(coded.bits.detach().sum(1).mean()) / area / frames, 4)}
+            figures |= _figures("clip" if frames > 1 else "photo", coded, loss.detach(), area, frames)
+        parallel.average_gradients(self.model)
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         if not math.isfinite(float(norm)):
             self.report(json.dumps({"skipped": self.step}))
-            return figures
+            return {}
         self.optimiser.step()
         with torch.no_grad():
             decay = min(self.recipe.averaging, (1.0 + self.step) / (10.0 + self.step))
             for name, value in self.model.state_dict().items():
                 self.average[name].lerp_(value, 1.0 - decay)
         return figures
+
+
+def _figures(kind: str, coded: Coded, loss: Tensor, area: int, frames: int) -> dict[str, Tensor]:
+    """Loss, PSNR and bits a pixel of a batch, left on the device until they are reported."""
+    weight = torch.tensor([1.0] + [CHUNK - 1.0, 1.0] * ((frames - 1) // CHUNK), device=loss.device)
+    error = (coded.error.detach() * weight).sum(1) / frames
+    return {f"{kind}_loss": loss, f"{kind}_psnr": (-10 * torch.log10(RGB_ERROR * error)).mean(),
+            f"{kind}_bpp": coded.bits.detach().sum(1).mean() / area / frames}
