@@ -118,7 +118,7 @@ def _strip(graph: ModelProto, step: str, state: dict[str, Tensor]) -> None:
         tensor.external_data.add(key="location", value=WEIGHTS)
     odd = sorted(set(weights_of(step, state)) ^ set(renamed.values()))
     if odd:
-        raise ModelError(f"The exporter of torch {torch.__version__} lost or added weights of {step}: {', '.join(odd)}.")
+        raise ModelError(f"The exporter of torch {torch.__version__} lost or added weights: {', '.join(odd)}.")
     for node in graph.graph.node:
         node.input[:] = [renamed.get(name, name) for name in node.input]
         node.ClearField("doc_string")  # names files of the machine that exported
