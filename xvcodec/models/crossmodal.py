@@ -67,7 +67,7 @@ def pack(luma: Tensor, chroma: Tensor, together: int = 1) -> Tensor:
     # the 8 x 8 luma pixels of a position: 4 rows of 2, then 4 columns of 2
     bright = luma.reshape(-1, together, height, 4, 2, width, 4, 2).permute(0, 2, 5, 1, 4, 7, 3, 6)
     colour = (chroma * CHROMA).reshape(-1, together, 2, height, 4, width, 4).permute(0, 3, 5, 1, 2, 4, 6)
-    both = torch.cat((bright.reshape(-1, height, width, together, 64), colour.reshape(-1, height, width, together, 32)), -1)
+    both = torch.cat([part.reshape(-1, height, width, together, 32 * n) for part, n in ((bright, 2), (colour, 1))], -1)
     return both.reshape(-1, height, width, PICTURE * together).permute(0, 3, 1, 2)
 
 
@@ -145,4 +145,5 @@ class Crossmodal(nn.Module):
             luma, chroma = (plane.unsqueeze(1).expand(-1, BETWEEN, -1, -1, -1).flatten(0, 1)
                             for plane in (picture.luma, picture.chroma))
             both.append(pack_several(*warp_yuv(luma, chroma, field.flatten(0, 1), self.config.warp)))
-        return (both[0] + both[1]) * 0.5, (both[0] - both[1]) * 0.5
+        base = torch.lerp(both[0], both[1], 0.5)
+        return base, both[0] - base

@@ -82,7 +82,6 @@ def _choose(candidates: Tensor, cost: Tensor, expected: Tensor) -> Tensor:
 def _match(reference: Tensor, field: Tensor, block: int) -> Tensor:
     """Reference luma [N, 1, H, W] warped by fields [K, N, 2, h, w] given in full-picture quarter pixels: [K*N, 1, H, W]."""
     count, batch = field.shape[:2]
-    height, width = reference.shape[-2:]
     scaled = field.reshape(count * batch, *field.shape[2:]) * (block / BLOCK)
     return warp(reference.repeat(count, 1, 1, 1), scaled, "bilinear", block)
 
