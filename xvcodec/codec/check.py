@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from xvc_bitstream import BitstreamError, Reader
+
 from xvcodec.codec.decode import Decoder
 from xvcodec.errors import XvcError
 from xvcodec.options import DecodeOptions
@@ -30,9 +31,7 @@ def verify(path: str | Path | BinaryIO, model: str | None = None) -> VerifyResul
     """Check a file without running a floating-point network. Raises only when it is no .xvc file at all."""
     result = VerifyResult()
     with Reader.open(path, strict=False) as reader:
-        result.problems += [f"{item.chunk_type} at byte {item.offset}: {item.reason}" for item in reader.verify()]
-        if reader.truncated:
-            result.problems.append("the file is cut off: its index is missing")
+        found = reader.verify()
         try:
             decoder = Decoder(reader, DecodeOptions(ignore_errors=True, model=model, text=False, device="cpu",
                                                     backend="torch"))
@@ -41,6 +40,8 @@ def verify(path: str | Path | BinaryIO, model: str | None = None) -> VerifyResul
                 result.symbols += sum(stream.elements for stream in decoded.gop.streams)
             result.problems += decoder.damage
         except (XvcError, BitstreamError) as error:
-            result.problems.append(str(error))
+            result.problems += [*(item.reason for item in found), str(error)]
+        if reader.truncated:
+            result.problems.append("the file is cut off: its index is missing")
     result.problems = list(dict.fromkeys(result.problems))
     return result

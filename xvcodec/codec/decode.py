@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from bisect import bisect_right
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from xvc_bitstream import BitstreamError, Caption, CoderError, DamagedError, Gop, Header, Reader
+from xvc_bitstream import BitstreamError, Caption, DamagedError, Gop, Header, Reader
 from xvc_bitstream.records import AudioPacket
+
+from xvcodec.codec.conceal import LostGop
 from xvcodec.codec.entropy import StreamReader
 from xvcodec.codec.family import Guide
 from xvcodec.codec.guidance import text_between
@@ -31,7 +31,7 @@ MICRO = 1_000_000
 
 @dataclass(frozen=True)
 class DecodedGop:
-    """A GOP after entropy decoding; `symbols` is None when it was damaged."""
+    """A GOP after entropy decoding."""
 
     number: int
     gop: Gop
@@ -72,10 +72,11 @@ class Window:
         self.origin = reader.entries[0].start_pts if reader.entries else 0
         self.trims = any(value is not None for value in (options.start, options.duration, options.end))
         start = Fraction(options.start or 0).limit_denominator(MICRO)
-        end = options.end if options.end is not None else None
-        end = float(start) + options.duration if options.duration is not None else end
+        end = float(start) + options.duration if options.duration is not None else options.end
         self.first = self.origin + int(start / self.base) if self.trims else -(1 << 62)
-        self.last = self.origin + int(Fraction(end).limit_denominator(MICRO) / self.base) if end is not None else 1 << 62
+        self.last = 1 << 62
+        if end is not None:
+            self.last = self.origin + int(Fraction(end).limit_denominator(MICRO) / self.base)
         self.start_seconds, self.end_seconds = float(start), end
         if self.last <= self.first:
             raise UsageError("-t or -to leaves nothing to decode: give an end after -ss")
@@ -105,19 +106,38 @@ class Decoder:
         self.window = Window(reader, options)
         self.session = open_session(reader.header, options)
         self.info = info_of(reader)
-        self.damage: list[str] = []
+        self._lost: dict[int, str] = {}
+
+    @property
+    def damage(self) -> list[str]:
+        """What was found damaged so far, a sentence for each GOP or chunk."""
+        others = [_plain(item.reason) for item in self.reader.damage
+                  if item.gop_index is None or item.gop_index not in self._lost]
+        return list(dict.fromkeys([*self._lost.values(), *others]))
 
     def symbols(self) -> Iterator[DecodedGop]:
-        """Entropy-decoded GOPs of the window; a damaged one raises, or is noted and skipped with ignore_errors."""
+        """Entropy-decoded GOPs of the window; a damaged one raises, or is noted and left out with ignore_errors."""
+        return (item for item in self._gops() if isinstance(item, DecodedGop))
+
+    def _gops(self) -> Iterator[DecodedGop | LostGop]:
         for number in self.window.numbers(self.reader):
+            gop = None
             try:
                 gop = self.reader.gop(number)
-                yield DecodedGop(number, gop, self._decode(gop))
-            except (DamagedError, CoderError) as error:
-                message = f"GOP {number + 1} is damaged: {error}"
-                if not self.options.ignore_errors:
-                    raise DamagedError(f"{message}; --ignore-errors decodes the others") from None
-                self.damage.append(message)
+                item: DecodedGop | LostGop = DecodedGop(number, gop, self._decode(gop))
+            except BitstreamError as error:
+                self._note(number, error)
+                item = LostGop.of(number, self.reader.entries, gop, self.info.frame_ticks)
+            yield item
+
+    def _note(self, number: int, error: BitstreamError) -> None:
+        """Remember the damage of a GOP, or raise it."""
+        offset = self.reader.entries[number].offset
+        known = isinstance(error, DamagedError) and error.gop_index == number
+        message = _plain(str(error)) if known else f"GOP {number} at byte {offset} is damaged ({_plain(str(error))})"
+        if not self.options.ignore_errors:
+            raise DamagedError(f"{message}; --ignore-errors decodes the others", offset, "GOPF", number) from None
+        self._lost[number] = message
 
     def _decode(self, gop: Gop) -> Any:
         session, head = self.session, self.reader.header
@@ -137,18 +157,34 @@ class Decoder:
         return self.session.guidance(text_between(self.reader.captions, start, end))
 
     def frames(self) -> Iterator[Frame]:
-        """Decoded frames of the window in order. A GOP that cannot be decoded is concealed by repeating the last frame."""
-        last: Frame | None = None
-        with Ahead(self.symbols()) as ahead:
-            for decoded in ahead:
-                for frame in self._reconstruct(decoded):
-                    if self.window.holds(frame.pts):
-                        last = frame
-                        yield replace(frame, pts=frame.pts - self.window.shift())
-        if last is None and self.damage:
-            raise InputError(f"no GOP can be decoded ({self.damage[0]})")
-        if last is None:
+        """Decoded frames of the window in order; with ignore_errors, those of damaged GOPs repeat their neighbour."""
+        shift, count = self.window.shift(), 0
+        for frame in self._all_frames():
+            if self.window.holds(frame.pts):
+                count += 1
+                yield replace(frame, pts=frame.pts - shift)
+        if not count and self._lost:
+            raise InputError(f"no GOP can be decoded: {next(iter(self._lost.values()))}")
+        if not count:
             raise InputError("there is no frame in the chosen time range: check -ss, -t and -to")
+
+    def _all_frames(self) -> Iterator[Frame]:
+        """Frames of every GOP that touches the window. Lost ones show the picture before them, or else the next."""
+        last: Frame | None = None
+        early: list[LostGop] = []
+        with Ahead(self._gops()) as ahead:
+            for item in ahead:
+                if isinstance(item, LostGop):
+                    if last is None:
+                        early.append(item)
+                    else:
+                        yield from item.frames(last)
+                    continue
+                for frame in self._reconstruct(item):
+                    while last is None and early:
+                        yield from early.pop(0).frames(frame)
+                    last = frame
+                    yield frame
 
     def _reconstruct(self, decoded: DecodedGop) -> Iterator[Frame]:
         gop, info = decoded.gop, self.info
@@ -184,3 +220,8 @@ class Decoder:
         end = int(window.end_seconds * MICRO) if window.end_seconds is not None else 1 << 60
         return [replace(cue, start_us=max(0, cue.start_us - start), end_us=min(cue.end_us, end) - start)
                 for cue in self.reader.captions if cue.start_us < end and cue.end_us > start]
+
+
+def _plain(message: str) -> str:
+    """A sentence about damage without its advice, which the caller knows better."""
+    return message.partition("; use --ignore-errors")[0]

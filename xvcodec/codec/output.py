@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import BinaryIO
 
 from xvc_bitstream import Reader, write_captions
 from xvc_bitstream.records import AudioPacket
+
 from xvcodec.codec.decode import Decoder, Source
 from xvcodec.codec.pipeline import Ahead
 from xvcodec.media import open_writer
@@ -25,13 +25,17 @@ def merge(frames: Iterator[Frame], audio: Iterator[AudioPacket], frame_base: Fra
     packet = next(audio, None)
     for frame in frames:
         now = frame.pts * frame_base
-        while packet is not None and (packet.dts if packet.dts is not None else packet.pts or 0) * bases[packet.track] <= now:
+        while packet is not None and _ticks(packet) * bases[packet.track] <= now:
             yield packet
             packet = next(audio, None)
         yield frame
     while packet is not None:
         yield packet
         packet = next(audio, None)
+
+
+def _ticks(packet: AudioPacket) -> int:
+    return packet.dts if packet.dts is not None else packet.pts or 0
 
 
 def decode_file(source: Source, target: Source, options: DecodeOptions, report: Report | None) -> DecodeResult:
@@ -66,6 +70,5 @@ def decode_file(source: Source, target: Source, options: DecodeOptions, report: 
             beside = Path(str(target).replace("%", "")).with_suffix(".vtt")
             write_captions(beside, captions)
             warnings.append(f"captions are in {beside.name}, because this output cannot hold them")
-        damage = [*decoder.damage, *(str(item.reason) for item in reader.damage)]
-        return DecodeResult(count, time.monotonic() - started, tuple(dict.fromkeys(damage)),
+        return DecodeResult(count, time.monotonic() - started, tuple(decoder.damage),
                             decoder.session.runtime.reason, tuple(warnings))
