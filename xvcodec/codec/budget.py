@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xvc_bitstream.records import AudioPacket
+
 from xvcodec.codec.planner import GopFrames
 from xvcodec.codec.ratecontrol import ConstantPsnr, ConstantQuality, RateControl, TargetSize
 from xvcodec.codec.trial import Trial
@@ -22,11 +23,12 @@ PIPE_SAMPLE = 3
 """GOPs held back for the search when the source cannot be read twice."""
 AUDIO_OVERHEAD = 16
 """Container bytes of one audio packet, about."""
-GOP_OVERHEAD = 260
-"""Container bytes of a GOP: chunk head, timestamps, stream names, its line in the index."""
-FILE_OVERHEAD = 400
+GOP_OVERHEAD = 8
+"""Bytes of a GOP outside its chunk: its line in the index."""
+FILE_OVERHEAD = 60
+"""Bytes behind the last GOP, its line in the index apart: index and end mark."""
 
-Planned = Iterator[tuple[GopFrames, Trial | None]]
+Planned = Generator[tuple[GopFrames, Trial | None]]
 
 
 def make_control(encoder: Encoder, gops: Iterator[GopFrames]) -> tuple[RateControl, Planned]:
@@ -102,12 +104,13 @@ class Survey:
     def budget(self) -> float:
         """Bytes for all coded GOPs."""
         options, info = self.encoder.options, self.encoder.info
+        overhead = self.encoder.fixed + FILE_OVERHEAD
         if options.bpp is not None:
-            return max(1.0, options.bpp * info.width * info.height * self.frames / 8.0 - FILE_OVERHEAD)
+            return max(1.0, options.bpp * info.width * info.height * self.frames / 8.0 - overhead)
         if options.bitrate is not None:
-            return max(1.0, options.bitrate * self.seconds / 8.0 - FILE_OVERHEAD)
+            return max(1.0, options.bitrate * self.seconds / 8.0 - overhead)
         assert options.target_size is not None
-        left = options.target_size - self.audio - AUDIO_OVERHEAD * self.packets - FILE_OVERHEAD
+        left = options.target_size - self.audio - AUDIO_OVERHEAD * self.packets - overhead
         if not self.whole:
             raise UsageError("--target-size needs a source that can be read twice: give a file instead of a pipe")
         if left <= 0:

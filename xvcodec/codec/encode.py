@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-
 from xvc_bitstream import Header, Writer, atomic_open, read_captions
 from xvc_bitstream.records import AudioPacket, Caption
+
 from xvcodec.codec.budget import make_control
 from xvcodec.codec.guidance import prompt_caption, text_between
 from xvcodec.codec.pipeline import Ahead
@@ -22,9 +23,9 @@ from xvcodec.codec.session import Session
 from xvcodec.codec.slow import refine
 from xvcodec.codec.trial import Coded, Trial
 from xvcodec.errors import OutputError
-from xvcodec.media.reader import VideoReader
 from xvcodec.media import open_video
-from xvcodec.media.types import VideoInfo
+from xvcodec.media.reader import VideoReader
+from xvcodec.media.types import Frame, VideoInfo
 from xvcodec.models.weights import load_model
 from xvcodec.options import EncodeOptions, EncodeResult, Progress, Report
 from xvcodec.text.load import load_text_encoder
@@ -93,12 +94,15 @@ class Encoder:
             self.session = Session.open(model, options.coder, text, options.backend, options.device)
             self.info, self.captions = reader.info, captions
             header = header_for(reader.info, self.session, text.id)
-            gops = self.gops(reader)
-            control, gops = make_control(self, gops)
+            self.fixed = self._fixed_bytes(header, reader)
+            # everything is closed here and in order, not when a traceback lets go of it: threads end, then files close
+            gops = stack.enter_context(closing(self.gops(reader)))
+            control, planned = make_control(self, gops)
+            stack.enter_context(closing(planned))
             sink = target if not isinstance(target, (str, Path)) else stack.enter_context(atomic_open(target))
             writer = Writer(sink, header)
-            self._metadata(writer, reader, captions)
-            ahead = stack.enter_context(Ahead(self.code(gops, control)))
+            self._metadata(writer, reader)
+            ahead = stack.enter_context(Ahead(self.code(planned, control)))
             for gop, coded in ahead:
                 self._write(writer, gop, coded)
             writer.close()
@@ -106,7 +110,7 @@ class Encoder:
                 self._verify(sink.name)
             return self._result(writer.bytes_written, tuple(reader.warnings))
 
-    def gops(self, reader: Iterable) -> Iterator[GopFrames]:
+    def gops(self, reader: Iterable[Frame | AudioPacket]) -> Generator[GopFrames]:
         """GOPs of the source, read in a thread ahead of the model."""
         limit = self.session.codec.requirements.max_gop_pixels
         with Ahead(plan(reader, self.options.gop, limit)) as ahead:
@@ -137,11 +141,17 @@ class Encoder:
             seconds = float(frame / self.info.frame_rate) if self.info.frame_rate else 0.0
             self.report(Progress(frame, total, seconds, size, time.monotonic() - self.started, quality, stage))
 
-    def _metadata(self, writer: Writer, reader: VideoReader, captions: list[Caption]) -> None:
+    def _fixed_bytes(self, header: Header, reader: VideoReader) -> int:
+        """Bytes in front of the first GOP."""
+        writer = Writer(io.BytesIO(), header)
+        self._metadata(writer, reader)
+        return writer.bytes_written
+
+    def _metadata(self, writer: Writer, reader: VideoReader) -> None:
         if reader.tracks:
             writer.tracks(reader.tracks)
-        if captions:
-            writer.captions(captions)
+        if self.captions:
+            writer.captions(self.captions)
         tags = {**reader.tags, **self.options.metadata}
         if tags:
             writer.tags(tags)

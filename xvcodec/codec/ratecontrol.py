@@ -108,13 +108,14 @@ class TargetSize:
 
     Args of the constructor:
         budget: bytes for all coded GOPs of the file.
-        frames: frames of the whole file, as far as known.
-        overhead: container bytes of one GOP.
+        frames: frames of the whole file, as far as known; further ones get as many bytes each.
+        overhead: container bytes of one GOP outside its chunk.
         sample: GOPs to search on, coded together at one quality.
     """
 
     def __init__(self, budget: float, frames: int, overhead: int, sample: Sequence[Trial]) -> None:
         self.left, self.frames_left, self.overhead = budget, frames, overhead
+        self.per_frame = budget / frames
         sampled = sum(len(trial.frames) for trial in sample)
         wanted = math.log(max(1.0, budget / frames * sampled))
 
@@ -128,19 +129,20 @@ class TargetSize:
     def code(self, trial: Trial) -> Coded:
         """Code the next GOP near the quality of the sample, steering towards the budget that is left."""
         frames = len(trial.frames)
-        self.frames_left = max(self.frames_left, frames)
+        beyond = max(0, frames - self.frames_left)  # a pipe does not tell its length
+        self.left, self.frames_left = self.left + beyond * self.per_frame, self.frames_left + beyond
         share = max(1.0, self.left) / (self.frames_left * self.found.bytes_per_frame)
         quality = self.found.quality + math.log(share) / self.found.slope
         quality = min(self.found.quality + REACH, max(self.found.quality - REACH, quality))
         coded = trial.code(min(MAX_CRF, max(0.0, quality)))
-        if self.frames_left - frames < frames // 2:  # the last GOP pays what is left
-            coded = self._settle(trial, coded)
+        if self.frames_left - frames <= frames // 2:  # the last GOPs pay what is left
+            coded = self._settle(trial, coded, self.left * frames / self.frames_left)
         self.left -= coded.size + self.overhead
         self.frames_left -= frames
         return coded
 
-    def _settle(self, trial: Trial, coded: Coded) -> Coded:
-        wanted = math.log(max(1.0, self.left))
+    def _settle(self, trial: Trial, coded: Coded, size: float) -> Coded:
+        wanted = math.log(max(1.0, size))
         if abs(math.log(coded.size + self.overhead) - wanted) < 0.02:
             return coded
         low, high = self.found.quality - REACH, self.found.quality + REACH

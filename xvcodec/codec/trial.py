@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from xvc_bitstream.chunks import OVERHEAD
+from xvc_bitstream.gop import pack_gop
 from xvc_bitstream.limits import MAX_QUALITY
 from xvc_bitstream.records import Gop
+
 from xvcodec.codec.entropy import pack
 from xvcodec.codec.family import Guide, Planes
 from xvcodec.codec.measure import mean_psnr
@@ -29,8 +32,8 @@ class Coded:
 
     @property
     def size(self) -> int:
-        """Bytes of the coded streams."""
-        return sum(len(stream.payload) for stream in self.gop.streams)
+        """Bytes of the GOP's chunk in the file."""
+        return len(pack_gop(self.gop)) + OVERHEAD
 
 
 class Trial:
