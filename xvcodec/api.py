@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from xvc_bitstream import Caption, Reader, atomic_open, replace_captions
+
 from xvcodec.options import DecodeOptions, DecodeResult, EncodeOptions, EncodeResult, Report
 from xvcodec.video import Video, describe
 
@@ -27,13 +28,13 @@ def encode(source: Source, target: Source, options: EncodeOptions = EncodeOption
 
 def decode(source: Source, target: Source, options: DecodeOptions = DecodeOptions(),
            progress: Report | None = None) -> DecodeResult:
-    """Decode an .xvc file into what the target's name says (mp4, mkv, webm, mov, y4m, png), or y4m into a file object."""
+    """Decode into what the target's name says (mp4, mkv, webm, mov, y4m, png, jpg), or y4m into a file object."""
     from xvcodec.codec.output import decode_file
 
     return decode_file(source, target, options, progress)
 
 
-def open(source: Source, options: DecodeOptions = DecodeOptions()) -> Video:  # noqa: A001 - xvcodec.open is the name
+def open(source: Source, options: DecodeOptions = DecodeOptions()) -> Video:
     """Open an .xvc file for frames, latents, captions and facts."""
     return Video(source, options)
 

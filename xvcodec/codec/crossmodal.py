@@ -26,7 +26,7 @@ from xvcodec.models.weights import LoadedModel
 from xvcodec.runtime.base import Runtime
 
 PRICE = 0.08
-"""Squared steps that one bit is worth when rounding: below the model's own 0.1155, because errors are predicted from."""
+"""Squared steps that one bit is worth when rounding; below the model's own 0.1155, as errors are predicted from."""
 SKIP = 5
 """Latent symbols with one of the narrowest tables (Laplace scale below 0.1) are zero and cost nothing: less than one in
 a hundred would be anything else, and a 16-bit table would spend more on its other entries than they are worth."""
@@ -99,8 +99,8 @@ class CrossmodalCodec:
                 decoded.append((middle[0][:count], middle[1][:count]))
             decoded.append(after[:2])
             before, at = after, end
-        fields = PassStream("fields", analysis.shape, encode_fields(analysis, used, self.model.contexts))
-        return CodedGop([*pass_.streams(), fields], Planes(*(torch.cat(parts) for parts in zip(*decoded, strict=True))))
+        motion = PassStream("fields", analysis.shape, encode_fields(analysis, used, self.model.contexts))
+        return CodedGop([*pass_.streams(), motion], Planes(*(torch.cat(parts) for parts in zip(*decoded, strict=True))))
 
     @torch.inference_mode()
     def decode_symbols(self, frames: int, height: int, width: int, quality: float, read: ReadStream) -> Symbols:

@@ -1,6 +1,6 @@
 """Between integer arrays and the named streams of a container GOP: one entropy-coder call a stream.
 
-A stream coded in passes (motion fields) takes one call a pass; its payload is the passes' bytes, each behind its length.
+A stream coded in passes (motion fields) takes one call a pass; its payload is the bytes of each behind their length.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-
 from xvc_bitstream.coders import Coder
 from xvc_bitstream.errors import DamagedError
 from xvc_bitstream.limits import MAX_CHUNK
 from xvc_bitstream.records import Gop, Stream
 from xvc_bitstream.tables import TableSet
 from xvc_bitstream.wire import Cursor, put_blob
+
 from xvcodec.codec.family import CodedStream, PassStream
 
 

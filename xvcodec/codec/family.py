@@ -1,4 +1,4 @@
-"""What a model family offers to the codec. `crossmodal` is the first; a family needs no more than this to code files."""
+"""What a model family offers to the codec: no more than this is needed to code files. `crossmodal` is the first."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
+
 
 class ReadStream(Protocol):
     """Entropy-decodes the named streams of one GOP."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-
 from xvc_bitstream.records import OPEN_END, Caption
+
 from xvcodec.codec.family import Guide
 from xvcodec.errors import UsageError
 from xvcodec.text.encoder import TextEncoder

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-
 from xvc_bitstream.limits import MAX_GOP_FRAMES
 from xvc_bitstream.records import AudioPacket
+
 from xvcodec.media.types import Frame
 
 CUT = 0.09

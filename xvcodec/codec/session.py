@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xvc_bitstream.coders import Coder, get_coder
+
 from xvcodec.codec.crossmodal import CrossmodalCodec
 from xvcodec.codec.guidance import Guidance
 from xvcodec.models.weights import LoadedModel
