@@ -5,6 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 CLIP   ?=
 PROMPT ?=
+export CLIP PROMPT
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint bench clean
@@ -13,7 +14,7 @@ help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
 
 demo: $(VENV)/.installed ## Encode and decode a clip: make demo, or make demo CLIP=in.mp4 PROMPT="a red tram"
-	$(BIN)/xvc demo -o demo $(if $(CLIP),--clip "$(CLIP)") $(if $(PROMPT),--prompt "$(PROMPT)")
+	$(BIN)/xvc demo -o demo $(if $(CLIP),--clip "$$CLIP") $(if $(PROMPT),--prompt "$$PROMPT")
 
 test: lint ## Run ruff, mypy and the whole test suite
 	$(BIN)/python -m pytest $(PYTEST)
