@@ -107,7 +107,7 @@ class EncodeResult:
     width: int
     height: int
     total_bytes: int  # the whole file
-    video_bytes: int  # the whole file without audio packets
+    video_bytes: int  # the whole file without its audio chunks
     bpp: float  # video bits a pixel
     psnr: float | None  # mean PSNR-RGB over frames, dB, when asked for
     seconds: float

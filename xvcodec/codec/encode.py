@@ -41,7 +41,7 @@ class Tally:
     frames: int = 0
     quality: float = 0.0  # crf times frames
     decibel: float = 0.0  # PSNR times frames
-    audio: int = 0  # bytes of audio packets
+    audio: int = 0  # bytes of audio chunks
 
 
 def header_for(info: VideoInfo, session: Session, text_encoder: str) -> Header:
@@ -159,7 +159,6 @@ class Encoder:
             writer.chapters(reader.chapters)
 
     def _write(self, writer: Writer, gop: GopFrames, done: tuple[Coded, float] | None) -> None:
-        audio: list[AudioPacket] = gop.audio
         if done is not None:
             coded, decibel = done
             writer.gop(coded.gop)
@@ -168,8 +167,9 @@ class Encoder:
             self.tally.quality += coded.quality * count
             self.tally.decibel += decibel * count
             self.tell(self.tally.frames, "encode", writer.bytes_written, coded.quality)
-        writer.audio(audio)
-        self.tally.audio += sum(len(packet.data) for packet in audio)
+        before = writer.bytes_written
+        writer.audio(gop.audio)
+        self.tally.audio += writer.bytes_written - before
 
     def _verify(self, path: str) -> None:
         from xvcodec.codec.check import verify
