@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-
 from xvc_bitstream import OPEN_END, Caption, Reader, get_coder
+
 from xvcodec.options import DecodeOptions
 
 if TYPE_CHECKING:

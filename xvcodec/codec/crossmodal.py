@@ -25,11 +25,12 @@ from xvcodec.models.search import search_between, search_forward
 from xvcodec.models.weights import LoadedModel
 from xvcodec.runtime.base import Runtime
 
-PRICE = 0.08
-"""Squared steps that one bit is worth when rounding; below the model's own 0.1155, as errors are predicted from."""
-SKIP = 5
-"""Latent symbols with one of the narrowest tables (Laplace scale below 0.1) are zero and cost nothing: less than one in
-a hundred would be anything else, and a 16-bit table would spend more on its other entries than they are worth."""
+PRICE = 0.05
+"""Squared steps that one bit is worth when rounding: below the model's own 0.1155, because later pictures are
+predicted from what is decoded. Measured against 0: 8 to 9 % fewer bits at equal PSNR; 0.08 and 0.11 gain less."""
+SKIP = 8
+"""Latent symbols with one of the narrowest tables (Laplace scale below 0.16) are zero and cost nothing: few would be
+anything else, and a 16-bit table spends bits on its other entries. Measured: 1 % fewer bits than coding them all."""
 FIELD_LIMIT = 2047
 """Largest vector component, quarter pixels."""
 

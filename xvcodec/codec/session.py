@@ -34,6 +34,6 @@ class Session:
             text: encoder of captions, or None to work without guidance.
             backend, device: as in `EncodeOptions`.
         """
-        runtime = choose_runtime(model, backend, device)
+        runtime = choose_runtime(model, backend, device, graphs=model.graphs)
         return cls(model, CrossmodalCodec(model, runtime), runtime, get_coder(coder),
                    Guidance(text, model.module.config.text, runtime.device))

@@ -100,6 +100,8 @@ class IntegerScales(nn.Module):
     Matrix products, because a convolution may be computed by Winograd or FFT, which are not exact.
     """
 
+    hyper_table: Tensor
+
     def __init__(self, hyper: int, latents: int, width: int = 48) -> None:
         super().__init__()
         for name, outputs, inputs in (("first", 4 * width, 9 * hyper), ("second", width, width),
@@ -118,7 +120,8 @@ class IntegerScales(nn.Module):
         for name in ("first", "second", "last"):
             weight = _whole(getattr(net, name).weight).movedim(1, -1)  # taps before channels, as `forward` stacks them
             getattr(baked, f"{name}_weight").copy_(weight.flatten(1).to(torch.int8))
-            getattr(baked, f"{name}_bias").copy_(getattr(net, f"{name}_bias")(q)[:, :, 0, 0].clamp(-32767, 32767).to(torch.int16))
+            bias = getattr(net, f"{name}_bias")(q)[:, :, 0, 0]
+            getattr(baked, f"{name}_bias").copy_(bias.clamp(-32767, 32767).to(torch.int16))
         baked.hyper_table.copy_(net.hyper_indices(q)[:, :, 0, 0].to(torch.uint8))
         baked.check()
         return baked

@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
-
 from xvc_bitstream.tables import TableSet
+
 from xvcodec.codec.fields import FieldContexts
 from xvcodec.errors import ModelError
 from xvcodec.models.crossmodal import Crossmodal, CrossmodalConfig
@@ -40,6 +40,12 @@ class LoadedModel:
     contexts: FieldContexts
     hash: bytes  # SHA-256 of the file
     path: Path
+
+    @property
+    def graphs(self) -> Path | None:
+        """Folder of the model's ONNX graphs when they ship beside the weights; they hold no weights themselves."""
+        folder = self.path.parent / "graphs" / self.name
+        return folder if folder.is_dir() else None
 
     @property
     def parameters(self) -> int:

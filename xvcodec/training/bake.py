@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.numpy import load_file
-
 from xvc_bitstream.tables import TableSet, log_scales
+
 from xvcodec.codec.fields import FieldContexts
 from xvcodec.models.crossmodal import Crossmodal, CrossmodalConfig
 from xvcodec.models.integer import TABLES, IntegerScales
@@ -15,15 +16,15 @@ from xvcodec.models.steps import KINDS
 from xvcodec.models.weights import load_model, save_model, shipped
 from xvcodec.training.rate import LARGEST, SMALLEST
 
-REACH = 63
-"""Symbols from -63 to 63 have entries of their own; larger ones are escaped. A wider reach costs every symbol: each
-entry takes at least 1/65536 of its table."""
+REACH = 127
+"""Symbols from -127 to 127 have entries of their own; larger ones are escaped. Each entry takes at least 1/65536 of its
+table, which the skipped narrow tables do not pay."""
 
 
 def averaged(checkpoint: Path) -> Crossmodal:
     """The averaged model of a checkpoint, still with trainable integer networks."""
     saved = torch.load(checkpoint, weights_only=True)
-    config = {name: tuple(value) if isinstance(value, list) else value
+    config: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value
               for name, value in saved["recipe"]["model"].items()}
     model = Crossmodal(CrossmodalConfig(**config))
     model.load_state_dict(saved["average"])

@@ -59,7 +59,10 @@ class Clips:
 
     def clips(self, count: int, chunks: int, size: int) -> Batch:
         """`count` crops of 1 + 4 * chunks frames, size x size pixels (a multiple of 32), corners on the block grid."""
-        lumas, chromas, fields, captions = [], [], [], []
+        lumas: list[Tensor] = []
+        chromas: list[Tensor] = []
+        fields: list[Tensor] = []
+        captions: list[str] = []
         while len(lumas) < count:
             note = self.notes[int(self.rng.choice(len(self.notes), p=self.chances))]
             if note["chunks"] < chunks:
@@ -82,7 +85,8 @@ class Clips:
 
     def photographs(self, count: int, size: int) -> Batch:
         """`count` crops of photographs, as clips of one frame."""
-        lumas, chromas = [], []
+        lumas: list[Tensor] = []
+        chromas: list[Tensor] = []
         while len(lumas) < count:
             row = self.images[int(self.rng.integers(len(self.images)))]
             if min(row["height"], row["width"]) < size:

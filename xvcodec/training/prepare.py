@@ -27,11 +27,11 @@ def decode_planes(path: Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for frame in container.decode(video=0):
             height, width = frame.height // 16 * 16, frame.width // 16 * 16
             if frame.format.name not in ("yuv420p",):
-                rgb = frame.to_ndarray(format="rgb24")
-                frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb[:height, :width]), format="rgb24")
+                rgb = np.ascontiguousarray(frame.to_ndarray(format="rgb24")[:height, :width], np.uint8)
+                frame = av.VideoFrame.from_ndarray(rgb, format="rgb24")
                 frame = frame.reformat(format="yuv420p", src_color_range="JPEG", dst_color_range="MPEG",
                                        dst_colorspace="ITU709")
-            planes = [np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size) for plane in frame.planes]
+            planes = [np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size) for plane in frame.planes]
             chroma = [plane[: height // 2, : width // 2] for plane in planes[1:]]
             yield planes[0][:height, :width].copy(), np.stack(chroma)
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from xvcodec.models.coder import ConditionalCoder
-from xvcodec.models.crossmodal import (BETWEEN, CHUNK, Crossmodal, Picture, pack, pack_several, unpack, unpack_several)
+from xvcodec.models.crossmodal import BETWEEN, CHUNK, Crossmodal, Picture, pack, pack_several, unpack, unpack_several
 from xvcodec.training.rate import laplace_bits, noisy, rounded, scale_of
 
 
@@ -53,7 +53,14 @@ def _error(decoded: Tensor, truth: Tensor) -> Tensor:
 
 def run(model: Crossmodal, luma: Tensor, chroma: Tensor, fields: Tensor, q: Tensor, text: Tensor, mask: Tensor,
         hard: bool = False) -> Coded:
-    """Code clips closed loop: luma [N, T, 1, H, W], chroma [N, T, 2, H/2, W/2], fields [N, n, 4, 2, h, w], T = 1 + 4n."""
+    """Code clips of T = 1 + 4n frames, closed loop.
+
+    Args:
+        luma: [N, T, 1, H, W]; chroma: [N, T, 2, H/2, W/2]; both in [-0.5, 0.5].
+        fields: [N, n, 4, 2, H/16, W/16] quarter pixels.
+        q: [N] qualities; text: [N, K, D] and mask [N, K]: captions.
+        hard: round for the rate as well, as coding does, instead of adding noise.
+    """
     count, _, _, height, width = luma.shape
     truth = pack(luma[:, 0], chroma[:, 0])
     base, hints = model.predict_key(count, height, width, luma.device)
@@ -70,15 +77,16 @@ def run(model: Crossmodal, luma: Tensor, chroma: Tensor, fields: Tensor, q: Tens
         after = Picture(*unpack(packed), memory)
         anchor_error, anchor_bits = _error(packed, truth), y_bits + z_bits
         _add(parts, "anchor", y_bits, z_bits)
-        truth = pack_several(luma[:, first : first + BETWEEN].flatten(0, 1), chroma[:, first : first + BETWEEN].flatten(0, 1))
+        middle = slice(first, first + BETWEEN)
+        truth = pack_several(luma[:, middle].flatten(0, 1), chroma[:, middle].flatten(0, 1))
         base, hints = model.predict_between(before, after, fields[:, chunk], shares)
         packed, _, y_bits, z_bits = code(model.between, truth, base, hints, q, text, mask, hard)
         _add(parts, "between", y_bits, z_bits)
         errors += [_error(packed, truth), anchor_error]
         bits += [y_bits + z_bits, anchor_bits]
-        middle = unpack_several(packed)
-        lumas += [middle[0], after.luma]
-        chromas += [middle[1], after.chroma]
+        between = unpack_several(packed)
+        lumas += [between[0], after.luma]
+        chromas += [between[1], after.chroma]
         before = after
     return Coded(torch.stack(errors, dim=1), torch.stack(bits, dim=1), parts, lumas, chromas)
 
