@@ -107,7 +107,7 @@ class Encoder:
                 self._write(writer, gop, coded)
             writer.close()
             if options.verify and isinstance(target, (str, Path)):
-                self._verify(sink.name)
+                self._verify(sink)
             return self._result(writer.bytes_written, tuple(reader.warnings))
 
     def gops(self, reader: Iterable[Frame | AudioPacket]) -> Generator[GopFrames]:
@@ -171,10 +171,10 @@ class Encoder:
         writer.audio(gop.audio)
         self.tally.audio += writer.bytes_written - before
 
-    def _verify(self, path: str) -> None:
+    def _verify(self, file: BinaryIO) -> None:
         from xvcodec.codec.check import verify
 
-        outcome = verify(path)
+        outcome = verify(file, self.options.model_name if self.options.model_name.endswith(".safetensors") else None)
         if not outcome.ok:
             raise OutputError(f"the encoded file does not decode ({outcome.problems[0]}): nothing was kept")
 

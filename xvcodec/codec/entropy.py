@@ -36,7 +36,8 @@ def _pack(stream: CodedStream, coder: Coder, tables: TableSet) -> Stream:
 def _pack_passes(stream: PassStream, coder: Coder, tables: TableSet) -> Stream:
     payload = bytearray()
     for symbols, index in stream.passes:
-        put_blob(payload, coder.encode(symbols, index, tables))
+        if index.size:  # a decoder does not ask for a pass without symbols
+            put_blob(payload, coder.encode(symbols, index, tables))
     return Stream(stream.name, stream.shape, bytes(payload))
 
 
