@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-from xvc_bitstream import Reader, write_captions
+from xvc_bitstream import Caption, Reader, write_captions
 from xvc_bitstream.records import AudioPacket
 
 from xvcodec.codec.decode import Decoder, Source
@@ -32,6 +33,23 @@ def merge(frames: Iterator[Frame], audio: Iterator[AudioPacket], frame_base: Fra
     while packet is not None:
         yield packet
         packet = next(audio, None)
+
+
+def _captions_beside(target: Path, captions: list[Caption]) -> list[str]:
+    """Write one .vtt for each language next to an output that holds only pictures; returns what to tell people."""
+    stem = re.sub(r"%0?\d*d", "", target.stem) or "captions"
+    languages = list(dict.fromkeys(cue.language for cue in captions))
+    told = []
+    for number, language in enumerate(languages):
+        # a language is a stranger's text: only plain ones become part of a name
+        tag = language if re.fullmatch(r"[A-Za-z0-9-]{1,35}", language) else str(number)
+        beside = target.with_name(f"{stem}.{tag}.vtt" if len(languages) > 1 else f"{stem}.vtt")
+        if beside.exists():
+            told.append(f"captions were not written, because {beside.name} is there already: move it away")
+            continue
+        write_captions(beside, captions, language)
+        told.append(f"captions are in {beside.name}, because this output cannot hold them")
+    return told
 
 
 def _ticks(packet: AudioPacket) -> int:
@@ -66,9 +84,9 @@ def decode_file(source: Source, target: Source, options: DecodeOptions, report: 
                     report(Progress(count, info.frames, float(item.pts * info.time_base), 0,
                                     time.monotonic() - started, None, "decode"))
         warnings = [*writer.warnings]
-        if captions and not container and isinstance(target, (str, Path)):
-            beside = Path(str(target).replace("%", "")).with_suffix(".vtt")
-            write_captions(beside, captions)
-            warnings.append(f"captions are in {beside.name}, because this output cannot hold them")
+        if reader.truncated:
+            warnings.append("the file is cut off: what is left of it was decoded")
+        if captions and not container and isinstance(target, (str, Path)) and str(target) != "-":
+            warnings += _captions_beside(Path(target), captions)
         return DecodeResult(count, time.monotonic() - started, tuple(decoder.damage),
                             decoder.session.runtime.reason, tuple(warnings))

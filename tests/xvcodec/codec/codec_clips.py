@@ -58,11 +58,11 @@ def texture(info: VideoInfo, times: Sequence[int], seed: int = 0) -> list[Frame]
 
 
 def write_clip(path: Path, info: VideoInfo, frames: Sequence[Frame], tracks: Sequence[AudioTrack] = (),
-               packets: Sequence[AudioPacket] = (), **more: Any) -> Path:
-    """Write a lossless Matroska file (FFV1; times are rounded to a millisecond)."""
+               packets: Sequence[AudioPacket] = (), codec: str = "ffv1", **more: Any) -> Path:
+    """Write a lossless Matroska file (FFV1 unless told otherwise; times are rounded to a millisecond)."""
     timed: list[tuple[Fraction, Any]] = [(frame.pts * info.time_base, frame) for frame in frames]
     timed += [((p.pts or 0) * Fraction(*tracks[p.track].time_base), p) for p in packets]
-    with open_writer(path, info, codec="ffv1", tracks=list(tracks), **more) as writer:
+    with open_writer(path, info, codec=codec, tracks=list(tracks), **more) as writer:
         for _, item in sorted(timed, key=lambda pair: pair[0]):
             (writer.write if isinstance(item, Frame) else writer.audio)(item)
     return path
