@@ -40,5 +40,6 @@ class LostGop:
 
     def frames(self, picture: Frame) -> Iterator[Frame]:
         """The lost frames, all showing `picture`."""
-        for start, end in zip(self.pts, (*self.pts[1:], self.end), strict=True):
+        ends = (*self.pts[1:], self.end)
+        for start, end in zip(self.pts, ends, strict=False):  # without pts there is nothing to end
             yield replace(picture, pts=start, duration=end - start)

@@ -103,6 +103,8 @@ class Decoder:
         self.reader, self.options = reader, options
         if not reader.entries:
             raise InputError("the file holds no whole GOP, so there is nothing to decode")
+        if reader.header.bit_depth not in (8, 10):
+            raise InputError(f"the file has {reader.header.bit_depth} bits a sample, but this xvc decodes only 8 and 10")
         self.window = Window(reader, options)
         self.session = open_session(reader.header, options)
         self.info = info_of(reader)

@@ -1,4 +1,4 @@
-"""The rule of exactness: whatever runs the networks, a file gives the same integers; float drift stays in the pixels."""
+"""The rule of exactness: a file gives the same integers on every runtime; float drift stays in the pixels."""
 
 from __future__ import annotations
 

@@ -141,8 +141,8 @@ def test_flat_colours_are_those_of_the_model_alone(matrix: int, full: bool, fast
     info = replace(INFO, width=32, height=32, matrix=matrix, primaries=matrix, full_range=full)
     session = session_on(fast)
     for number, (y, u, v) in enumerate(COLOURS[:: 1 if matrix == 1 else 3]):
-        flat = [Frame(pts, np.full((32, 32), y, np.uint8), np.full((16, 16), u, np.uint8), np.full((16, 16), v, np.uint8),
-                      3000) for pts in steady(2)]
+        planes = [np.full((side, side), value, np.uint8) for side, value in ((32, y), (16, u), (16, v))]
+        flat = [Frame(pts, *planes, 3000) for pts in steady(2)]
         source = write_clip(tmp_path / f"{number}.mkv", info, flat)
         xvcodec.encode(source, tmp_path / "a.xvc", options(crf=16.0))
         xvcodec.decode(tmp_path / "a.xvc", tmp_path / "b.mkv", replace(QUICK, codec="ffv1"))
@@ -164,10 +164,9 @@ def test_sound_is_copied_packet_by_packet(tmp_path: Path) -> None:
     _, frames, after = read_clip(tmp_path / "b.mkv")
     assert len(frames) == 12
     for track in (0, 1):
-        hashes = [[hashlib.sha256(p.data).hexdigest() for p in packets if p.track == track] for packets in (before, after)]
-        assert hashes[0] == hashes[1] and len(hashes[0]) > 20
-        times = [[(p.pts, p.duration) for p in packets if p.track == track] for packets in (before, after)]
-        assert times[0] == times[1]
+        one, two = ([(hashlib.sha256(p.data).hexdigest(), p.pts, p.duration) for p in packets if p.track == track]
+                    for packets in (before, after))
+        assert one == two and len(one) > 20
     facts = xvcodec.probe(tmp_path / "a.xvc")["audio_tracks"]
     assert [(track["codec"], track["language"]) for track in facts] == [("aac", "eng"), ("aac", "deu")]
 
@@ -360,7 +359,8 @@ def test_the_same_clip_gives_the_same_bytes(clip: Path, coded: Path, tmp_path: P
 
 def test_the_default_model_codes_a_photograph(tmp_path: Path) -> None:
     source = texture(INFO, steady(1))
-    xvcodec.encode(io.BytesIO(y4m(INFO, source)), tmp_path / "a.xvc", EncodeOptions(crf=12.0, backend="torch", device="cpu"))
+    wanted = EncodeOptions(crf=12.0, backend="torch", device="cpu")
+    xvcodec.encode(io.BytesIO(y4m(INFO, source)), tmp_path / "a.xvc", wanted)
     assert xvcodec.probe(tmp_path / "a.xvc")["model"] == "crossmodal"
     xvcodec.decode(tmp_path / "a.xvc", tmp_path / "a.png", QUICK)
     assert (tmp_path / "a.png").stat().st_size > 1000
