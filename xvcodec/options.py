@@ -34,7 +34,7 @@ class EncodeOptions:
     device: str = "auto"  # auto, cpu, cuda or cuda:N
     prompt: str | None = None  # caption over the whole file
     captions: Path | None = None  # WebVTT or SRT file
-    language: str = "en"  # of the prompt, or of captions that do not say
+    language: str | None = None  # of the prompt or the captions; what the file says, else "en"
     text_encoder: str = "default"  # "default" or a folder
     metadata: dict[str, str] = field(default_factory=dict)
     psnr: bool = False  # report PSNR-RGB

@@ -56,7 +56,7 @@ def header_for(info: VideoInfo, session: Session, text_encoder: str) -> Header:
 def captions_for(options: EncodeOptions, reader: VideoReader) -> list[Caption]:
     """The prompt, or the caption file, or the text subtitles of the source."""
     if options.prompt is not None:
-        return [prompt_caption(options.prompt, options.language)] if options.prompt.strip() else []
+        return [prompt_caption(options.prompt, options.language or "en")] if options.prompt.strip() else []
     if options.captions is not None:
         return list(read_captions(options.captions, options.language))
     return sorted(reader.captions, key=lambda cue: cue.start_us)

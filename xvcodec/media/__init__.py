@@ -7,4 +7,5 @@ from .synth import synthesise
 from .types import Frame, VideoInfo
 from .writer import open_writer
 
-__all__ = ["Frame", "VideoInfo", "VideoReader", "VideoWriter", "from_rgb", "open_video", "open_writer", "synthesise", "to_rgb"]
+__all__ = ["Frame", "VideoInfo", "VideoReader", "VideoWriter", "from_rgb", "open_video", "open_writer", "synthesise",
+           "to_rgb"]

@@ -106,7 +106,7 @@ def read_chapters(container: InputContainer, window: Window) -> list[Chapter]:
     for entry in container.chapters()[: limits.MAX_CHAPTERS]:
         ticks = entry["time_base"] or Fraction(1)
         start, end = entry["start"] * ticks, entry["end"] * ticks
-        if end <= window.first and window.shifts or not window.before_end(start):
+        if (end <= window.first and window.shifts) or not window.before_end(start):
             continue
         first, last = (max(0, round((moment - window.shift) * 1_000_000)) for moment in (start, end))
         title = entry["metadata"].get("title", "")[: limits.MAX_TITLE // 4]

@@ -34,7 +34,7 @@ class Window:
             duration = end - (start or 0)
             if not duration > 0:
                 raise UsageError(f"-to ({end:g}) must lie after -ss ({start or 0:g}).")
-        if duration is not None and not 0 < duration:
+        if duration is not None and not duration > 0:
             raise UsageError(f"-t is {duration:g}, but must be more than 0 seconds.")
         endless = duration is None or duration == float("inf")
         return cls(None if start is None else Fraction(start), None if endless else Fraction(duration or 0))

@@ -179,7 +179,8 @@ def open_writer(
     """Open an output for writing; the suffix chooses what it is. Raises OutputError.
 
     `.mp4 .m4v .mov .mkv .webm` hold everything; `codec` and `options` are FFmpeg's (default libx264 crf 12, for webm
-    libvpx-vp9, or libsvtav1 for 10 bits). `.y4m`, `-` and file objects get y4m; `.png` and `.jpg` one picture, or many with `frame%05d.png`.
+    libvpx-vp9, or libsvtav1 for 10 bits). `.y4m`, `-` and file objects get y4m; `.png` and `.jpg` one picture,
+    or many with `frame%05d.png`.
     Files appear under their name only when complete. `writer.warnings` says what the output cannot hold.
     """
     writer = _open(target, info, codec, options or {}, tracks, captions, tags or {}, chapters)

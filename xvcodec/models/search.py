@@ -60,7 +60,7 @@ def _exhaustive(current: Tensor, reference: Tensor) -> Tensor:
 
 
 def _candidates(field: Tensor, step: float, spread: bool) -> Tensor:
-    """[K, N, 2, h, w]: the field, its eight neighbours at `step` quarter pixels, and (spread) the neighbours' own vectors."""
+    """The field, its eight neighbours at `step` quarter pixels, and (spread) the neighbours' own: [K, N, 2, h, w]."""
     offsets = [(0, 0), (-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (1, 1), (-1, 1), (1, -1)]
     moved = [field + torch.tensor(o, dtype=field.dtype).view(1, 2, 1, 1) * step for o in offsets]
     if spread:

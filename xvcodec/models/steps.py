@@ -102,7 +102,8 @@ def build_steps(model: Crossmodal) -> dict[str, nn.Module]:
     return {name: _STEPS[name.split(".")[1]](model, name.split(".")[0]) for name in SIGNATURES}
 
 
-def example_inputs(model: Crossmodal, step: str, height: int, width: int, count: int = 1, tokens: int = 4) -> tuple[Tensor, ...]:
+def example_inputs(model: Crossmodal, step: str, height: int, width: int, count: int = 1,
+                   tokens: int = 4) -> tuple[Tensor, ...]:
     """Seeded inputs of a step for pictures of height x width (multiples of 32), in the order of its signature."""
     kind = step.split(".")[0]
     coder = getattr(model, kind).config
@@ -115,12 +116,15 @@ def example_inputs(model: Crossmodal, step: str, height: int, width: int, count:
     blocks = (height // 16, width // 16)
     made = {
         "luma": uniform(pictures, 1, height, width), "chroma": uniform(pictures, 2, height // 2, width // 2) * 0.3,
-        "before_luma": uniform(count, 1, height, width), "before_chroma": uniform(count, 2, height // 2, width // 2) * 0.3,
-        "after_luma": uniform(count, 1, height, width), "after_chroma": uniform(count, 2, height // 2, width // 2) * 0.3,
+        "before_luma": uniform(count, 1, height, width),
+        "before_chroma": uniform(count, 2, height // 2, width // 2) * 0.3,
+        "after_luma": uniform(count, 1, height, width),
+        "after_chroma": uniform(count, 2, height // 2, width // 2) * 0.3,
         "before_memory": uniform(count, model.config.memory, height // 8, width // 8),
         "field": (uniform(count, 2, *blocks) * 40).round(), "fields": (uniform(count, 4, 2, *blocks) * 40).round(),
         "shares": torch.tensor([[0.25, 0.5, 0.75]]).expand(count, 3).clone(),
-        "q": torch.full((count,), 30.0), "text": uniform(count, tokens, model.config.text), "mask": torch.ones(count, tokens),
+        "q": torch.full((count,), 30.0), "text": uniform(count, tokens, model.config.text),
+        "mask": torch.ones(count, tokens),
         "symbols": (uniform(count, coder.latents, *blocks) * 3).round(),
         "z": (uniform(count, coder.hyper, height // 32, width // 32) * 6).round(),
     }

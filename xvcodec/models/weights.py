@@ -1,7 +1,8 @@
 """Weights as files: `<model>-<first 8 hex digits of the hash>.safetensors`, read without pickle, checked by hash.
 
-One file holds the networks (float16, integer networks as integers), the probability tables and the contexts of the motion fields; its metadata names the family and the sizes. The hash is the SHA-256 of
-the file, and a stream names model and hash, so that it is decoded with exactly what it was coded with.
+One file holds the networks (float16, integer networks as integers), the probability tables and the contexts of the
+motion fields; its metadata names the family and the sizes. The hash is the SHA-256 of the file, and a stream names
+model and hash, so that it is decoded with exactly what it was coded with.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from xvcodec.runtime.base import Runtime
 from xvcodec.runtime.torch_runtime import TorchRuntime, resolve_precision
 
 BACKENDS = ("auto", "torch", "onnx")
-INSTALL_TORCH = "pip install --force-reinstall torch --index-url https://download.pytorch.org/whl/cu130"
+INSTALL_TORCH = "a CUDA build of torch (see pytorch.org for your CUDA version)"
 
 
 class ModelSource(Protocol):
@@ -91,7 +91,7 @@ def check_torch_device(device: torch.device) -> None:
         return
     if torch.version.cuda is None and torch.version.hip is None:
         raise DeviceError(f"--device {device} needs a torch with CUDA, and this one ({torch.__version__}) has none: "
-                          f"{INSTALL_TORCH}, or use --device cpu.")
+                          f"install {INSTALL_TORCH}, or use --device cpu.")
     if not torch.cuda.is_available():
         raise DeviceError(f"--device {device}: torch finds no usable NVIDIA driver or GPU; check what nvidia-smi says, "
                           "or use --device cpu.")

@@ -39,8 +39,8 @@ class Batch:
 class Clips:
     """Random crops out of a folder made by `prepare` and `search_clips`. Not thread-safe; seeded."""
 
-    def __init__(self, cache: Path, seed: int = 0, device: torch.device = torch.device("cpu")) -> None:
-        self.cache, self.device = cache, device
+    def __init__(self, cache: Path, seed: int = 0, device: torch.device | str = "cpu") -> None:
+        self.cache, self.device = cache, torch.device(device)
         self.rng = np.random.default_rng(seed)
         rows = json.loads((cache / "index.json").read_text())
         self.images = [row for row in rows if row["store"] == "images.bin"]

@@ -60,7 +60,7 @@ def loss_of(coded: Coded, q: Tensor, pixels: int, tail: float) -> Tensor:
 
     The root lets easy clips and coarse qualities count: a plain mean is ruled by the samples that need most bits.
     """
-    count, units = coded.error.shape
+    units = coded.error.shape[1]
     frames = torch.tensor([1.0] + [CHUNK - 1.0, 1.0] * ((units - 1) // 2), device=q.device)
     weight = torch.ones(units, device=q.device)
     if units > 1:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @click.option("-an", "no_audio", is_flag=True, help="Leave the audio out.")
 @click.option("--prompt", help="What is to be seen: one caption over the whole file.")
 @click.option("--captions", type=shared.captions_in, metavar="F.vtt|F.srt", help="Timed captions.")
-@click.option("--language", default="en", show_default=True, help="Language of the prompt and the captions.")
+@click.option("--language", help="Language of the prompt and the captions; what the file says, else en.")
 @click.option("--text-encoder", default="default", show_default=True, help="Another one: a local folder.")
 @click.option("-metadata", "metadata", type=PAIR, multiple=True, help="A tag, key=value; may be repeated.")
 @click.option("--coder", type=click.Choice(["constriction", "torchac"]), default="constriction", show_default=True)

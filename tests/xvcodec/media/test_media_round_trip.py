@@ -145,7 +145,8 @@ def test_captions_tags_chapters(tmp_path: Path, suffix: str) -> None:
     info = replace(INFO, duration_us=1_000_000)
     cues = [Caption(0, 400_000, "a <red> & {blue} ball\nsecond line", "en"), Caption(400_000, OPEN_END, "zwölf", "de")]
     write_clip(
-        tmp_path / f"clip{suffix}", info, make_frames(info, steady(30)), captions=cues, options=FAST if suffix != ".webm" else {},
+        tmp_path / f"clip{suffix}", info, make_frames(info, steady(30)), captions=cues,
+        options=FAST if suffix != ".webm" else {},
         tags={"title": "Ball"}, chapters=[Chapter(0, 500_000, "One"), Chapter(500_000, 1_000_000, "Two")],
     )  # fmt: skip
     with open_video(tmp_path / f"clip{suffix}") as reader:
