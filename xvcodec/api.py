@@ -72,7 +72,7 @@ class ModelInfo:
     description: str
 
 
-def models() -> list[ModelInfo]:
+def list_models() -> list[ModelInfo]:
     """The models that ship with the package."""
     from xvcodec.models.cost import kmac_per_pixel
     from xvcodec.models.weights import load_model, shipped

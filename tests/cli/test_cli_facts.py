@@ -102,7 +102,7 @@ def test_verify(xvc: Xvc, stream: Path, monkeypatch: pytest.MonkeyPatch) -> None
 def test_models(xvc: Xvc, monkeypatch: pytest.MonkeyPatch) -> None:
     info = xvcodec.ModelInfo("crossmodal", "crossmodal-12345678.safetensors", "12345678" * 8, 7_000_000, 14_000_000,
                              130.0, 58.5, "general coding")  # fmt: skip
-    monkeypatch.setattr(xvcodec, "models", lambda: [info])
+    monkeypatch.setattr(xvcodec, "list_models", lambda: [info])
     assert "58.5" in xvc("models").out
     assert json.loads(xvc("models", "--json").out)["models"][0]["decode_kmac"] == 58.5
 

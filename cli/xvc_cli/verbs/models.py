@@ -17,7 +17,7 @@ def command(console: Console, as_json: bool) -> None:
     """List the models that ship; kMAC are thousands of multiplications per pixel."""
     import xvcodec
 
-    models = xvcodec.models()
+    models = xvcodec.list_models()
     if as_json:
         emit_json({"models": models})
         return
