@@ -4,7 +4,8 @@
 
 For each clip and crf it encodes to a temporary .xvc, decodes that file, and measures PSNR-RGB (mean over frames of the
 decoded file against the source) and bits a pixel: 8 * video bytes / (width * height * frames). Captions come
-from the folder's index.jsonl. Prints a table; -o keeps the figures as JSON.
+from the folder's index.jsonl. `--model libx265:preset=medium` measures another encoder the same way: mp4 files, key
+frames at most 32 apart, default tuning. Prints a table; -o keeps the figures as JSON.
 """
 
 from __future__ import annotations
@@ -22,11 +23,33 @@ import torch
 
 import xvcodec
 from xvcodec.codec.measure import psnr_rgb
-from xvcodec.media import open_video
+from xvcodec.media import open_video, open_writer
+from xvcodec.media.types import VideoInfo
+
+
+def anchor(clip: Path, codec: str, crf: float, folder: Path) -> dict[str, Any]:
+    """The same for an encoder of FFmpeg's: `libx264:preset=medium`."""
+    name, _, rest = codec.partition(":")
+    options = {"crf": str(crf), "g": "32"} | dict(pair.split("=", 1) for pair in rest.split(":") if pair)
+    if name == "libx265":
+        options["x265-params"] = "keyint=32:log-level=error"
+    coded = folder / f"{clip.stem}.mp4"
+    started = time.monotonic()
+    with open_video(clip, audio=False) as source:
+        info = source.info
+        with open_writer(coded, info, codec=name, options=options) as writer:
+            for frame in source.frames():
+                writer.write(frame)
+    encoded = time.monotonic()
+    with open_video(clip, audio=False) as source, open_video(coded) as decoded:
+        values = [psnr_rgb(a, b, info) for a, b in zip(source.frames(), decoded.frames(), strict=True)]
+    return _row(clip, codec, crf, info, coded.stat().st_size, values, encoded - started, time.monotonic() - encoded)
 
 
 def measure(clip: Path, model: str, crf: float, caption: str, folder: Path) -> dict[str, Any]:
     """Encode, decode and compare one clip."""
+    if model.startswith("lib"):
+        return anchor(clip, model, crf, folder)
     coded = folder / f"{clip.stem}.xvc"
     started = time.monotonic()
     result = xvcodec.encode(clip, coded, xvcodec.EncodeOptions(crf=crf, model=model, prompt=caption or None, audio=False))
@@ -35,9 +58,16 @@ def measure(clip: Path, model: str, crf: float, caption: str, folder: Path) -> d
     with open_video(clip, audio=False) as source, xvcodec.open(coded, given) as video:
         info = source.info
         values = [psnr_rgb(a, b, info) for a, b in zip(source.frames(), video.frames(), strict=True)]
-    return {"clip": clip.stem, "model": Path(model).stem, "crf": crf, "frames": result.frames, "bytes": result.video_bytes,
-            "bpp": result.bpp, "psnr": float(np.mean(values)), "encode_s": encoded - started,
-            "decode_s": time.monotonic() - encoded, "psnr_frames": [round(value, 3) for value in values]}
+    return _row(clip, Path(model).stem, crf, info, result.video_bytes, values, encoded - started,
+                time.monotonic() - encoded)
+
+
+def _row(clip: Path, model: str, crf: float, info: VideoInfo, size: int, values: list[float], encode: float,
+         decode: float) -> dict[str, Any]:
+    pixels = info.width * info.height * len(values)
+    return {"clip": clip.stem, "model": model, "crf": crf, "frames": len(values), "bytes": size, "bpp": 8 * size / pixels,
+            "psnr": float(np.mean(values)), "encode_s": encode, "decode_s": decode,
+            "psnr_frames": [round(value, 3) for value in values]}
 
 
 def main() -> int:

@@ -27,6 +27,8 @@ from xvcodec.models.crossmodal import Crossmodal, CrossmodalConfig
 from xvcodec.models.integer import IntegerScales
 from xvcodec.models.steps import KINDS
 
+MAX_SIZE = 4096
+"""No width, depth or channel count of ours comes near this."""
 MAX_BYTES = 64 << 20
 """No weights file of ours comes near this; a larger one is refused before it is read."""
 
@@ -61,7 +63,7 @@ def _narrow(value: torch.Tensor) -> torch.Tensor:
 def save_model(module: Crossmodal, tables: TableSet, contexts: FieldContexts, folder: Path) -> Path:
     """Write a baked model into `folder` under its hashed name and return the path."""
     tensors = {f"net.{name}": _narrow(value).contiguous() for name, value in module.state_dict().items()}
-    tensors["tables.cdf"] = torch.from_numpy(tables.cdf.astype(np.int32))
+    tensors["tables.frequencies"] = torch.from_numpy(tables.frequencies.astype(np.uint16))
     tensors["tables.lowest"] = torch.tensor([tables.lowest], dtype=torch.int32)
     tensors |= {f"fields.{name}": torch.from_numpy(array) for name, array in contexts.to_tensors().items()}
     data = save(tensors, metadata={"family": "crossmodal", "config": json.dumps(asdict(module.config))})
@@ -88,9 +90,10 @@ def load_file(path: Path) -> LoadedModel:
         raise ModelError(f"{path.name} is damaged or renamed: its hash begins {digest.hex()[:8]}; install xvc again")
     try:
         tensors = load(data)
-        config = json.loads(_metadata(data)["config"])
-        config |= {name: tuple(value) for name, value in config.items() if isinstance(value, list)}
-        return _assemble(CrossmodalConfig(**config), tensors, digest, path)
+        metadata = _metadata(data)
+        if metadata["family"] != "crossmodal":
+            raise ValueError(f"its family is {metadata['family'][:40]!r}")
+        return _assemble(_config(metadata["config"]), tensors, digest, path)
     except (SafetensorError, KeyError, TypeError, RuntimeError, ValueError) as error:
         raise ModelError(f"{path.name} does not hold a crossmodal model of this version: {error}") from None
 
@@ -101,17 +104,31 @@ def _metadata(data: bytes) -> dict[str, str]:
     return header["__metadata__"]
 
 
+def _config(text: str) -> CrossmodalConfig:
+    """Sizes from a file's metadata; ValueError for one that no model of ours has, before anything is built with it."""
+    values = json.loads(text)
+    values |= {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+    config = CrossmodalConfig(**values)
+    for name, value in asdict(config).items():
+        sizes = value if isinstance(value, tuple) else (value,)
+        if any(isinstance(size, int) and not 1 <= size <= MAX_SIZE for size in sizes):
+            raise ValueError(f"{name} is out of range")
+    return config
+
+
 def _assemble(config: CrossmodalConfig, tensors: dict[str, torch.Tensor], digest: bytes, path: Path) -> LoadedModel:
-    module = Crossmodal(config)
-    for kind in KINDS:
-        coder = getattr(module, kind)
-        coder.prior.scales = IntegerScales(config.hyper, coder.config.latents)
+    with torch.device("meta"):  # nothing is allocated for sizes that the tensors turn out not to have
+        module = Crossmodal(config)
+        for kind in KINDS:
+            coder = getattr(module, kind)
+            coder.prior.scales = IntegerScales(config.hyper, coder.config.latents)
     state = {name.removeprefix("net."): value for name, value in tensors.items() if name.startswith("net.")}
     module.load_state_dict({name: value.float() if value.dtype == torch.float16 else value
-                            for name, value in state.items()})
+                            for name, value in state.items()}, assign=True)
     for kind in KINDS:
         getattr(module, kind).prior.scales.check()
-    tables = TableSet(tensors["tables.cdf"].numpy(), int(tensors["tables.lowest"][0]))
+    frequencies = tensors["tables.frequencies"].numpy().astype(np.int64)
+    tables = TableSet(np.pad(np.cumsum(frequencies, axis=1), ((0, 0), (1, 0))), int(tensors["tables.lowest"][0]))
     contexts = FieldContexts.from_tensors({name.removeprefix("fields."): value.numpy()
                                            for name, value in tensors.items() if name.startswith("fields.")})
     return LoadedModel(config.name, module.eval().requires_grad_(False), tables, contexts, digest, path)
