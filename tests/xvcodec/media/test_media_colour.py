@@ -66,7 +66,8 @@ def write_raw(path: Path, pixels: np.ndarray, pixel_format: str, codec: str = "f
             frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
             if pixel_format != "rgb24":
                 frame = frame.reformat(
-                    format=pixel_format, dst_colorspace="ITU709", src_color_range="JPEG", dst_color_range=full or 1
+                    format=pixel_format, dst_colorspace="ITU709", src_color_range="JPEG", dst_color_range=full or 1,
+                    threads=1,  # with more, swscale now and then leaves a row of tiny deep pictures unwritten
                 )
             if not pixel_format.startswith(("rgb", "bgr", "gbr", "pal", "0rgb")):
                 frame.colorspace, frame.color_range = 1, full or 1

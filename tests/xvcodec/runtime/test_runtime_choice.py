@@ -62,7 +62,7 @@ def test_devices_by_name() -> None:
 def test_cuda_without_a_cuda_build_says_what_to_install(loaded: Loaded, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.version, "cuda", None)
     monkeypatch.setattr(torch.version, "hip", None, raising=False)
-    with pytest.raises(DeviceError, match=r"needs a torch with CUDA.*pip install"):
+    with pytest.raises(DeviceError, match=r"needs a torch with CUDA.*install a CUDA build"):
         choose_runtime(loaded, "auto", "cuda")
 
 

@@ -138,7 +138,7 @@ def tiny() -> dict[str, NDArray[np.generic]]:
 def test_folder_of_ours(tmp_path: Path) -> None:
     write(tmp_path, tiny())
     encoder = load_text_encoder(str(tmp_path))
-    assert encoder.id.startswith("tiny:") and encoder.encode("Cat, dog").tolist() == [[3, 4], [0.5, 1]]
+    assert encoder.id.startswith("tiny.") and encoder.encode("Cat, dog").tolist() == [[3, 4], [0.5, 1]]
 
 
 def test_wrong_hash_is_refused(tmp_path: Path) -> None:
