@@ -20,7 +20,7 @@ from torch import Tensor
 from xvcodec.codec.family import CodedGop, CodedStream, Guide, PassStream, Planes, ReadStream, Requirements
 from xvcodec.codec.fields import decode_fields, encode_fields
 from xvcodec.codec.quantise import Quantiser
-from xvcodec.models.crossmodal import BETWEEN, CHUNK
+from xvcodec.models.crossmodal import BETWEEN, CHUNK, CrossmodalConfig
 from xvcodec.models.search import search_between, search_forward
 from xvcodec.models.weights import LoadedModel
 from xvcodec.runtime.base import Runtime
@@ -33,6 +33,24 @@ SKIP = 8
 anything else, and a 16-bit table spends bits on its other entries. Measured: 1 % fewer bits than coding them all."""
 FIELD_LIMIT = 2047
 """Largest vector component, quarter pixels."""
+
+
+LONG = 16
+"""Frames from which on a GOP's key frame gets the whole of its advantage: a photograph gets none."""
+FINE = 24.0
+"""Quality below which all kinds of picture draw together: at crf 0 every one has the finest step."""
+
+
+def qualities(config: CrossmodalConfig, quality: float, frames: int) -> dict[str, float]:
+    """Quality (crf) of each kind of picture in a GOP of nominal quality `quality` and `frames` frames.
+
+    The key frame is coded finer, because all others are predicted from it, and the frames between coarser, because
+    nothing is.
+    """
+    share = min(1.0, quality / FINE)
+    key, anchor, between = (offset * share for offset in config.offsets)
+    offsets = {"key": key * min(1.0, (frames - 1) / (LONG - 1)), "anchor": anchor, "between": between}
+    return {kind: min(63.0, max(0.0, quality + offset)) for kind, offset in offsets.items()}
 
 
 def used_corrections(frames: int) -> list[int]:
@@ -84,7 +102,7 @@ class CrossmodalCodec:
     @torch.inference_mode()
     def encode(self, planes: Planes, analysis: NDArray[np.int32], quality: float, guide: Guide) -> CodedGop:
         """Code at quality (crf) 0 to 63."""
-        pass_ = _Pass(self, quality, guide)
+        pass_ = _Pass(self, qualities(self.model.module.config, quality, planes.luma.shape[0]), guide)
         used = used_corrections(planes.luma.shape[0])
         luma, chroma = planes.luma, planes.chroma
         before = pass_.code("key", luma[:1], chroma[:1], ())
@@ -110,14 +128,15 @@ class CrossmodalCodec:
         h, w = height // 16, width // 16
         counts = {"key": 1, "anchor": len(used), "between": sum(count > 0 for count in used)}
         latents: dict[str, NDArray[np.int32]] = {}
+        quality_of = qualities(self.model.module.config, quality, frames)
         for kind, count in counts.items():
             if not count:
                 continue
             scales = getattr(self.model.module, kind).prior.scales
-            q = torch.full((count,), quality)
-            hyper = scales.hyper_indices(q[:1])[0].expand(-1, h // 2, w // 2)
+            q = torch.full((1,), quality_of[kind])
+            hyper = scales.hyper_indices(q)[0].expand(-1, h // 2, w // 2)
             latents[f"{kind}.z"] = z = read(f"{kind}.z", _bytes(hyper.expand(count, -1, -1, -1)))
-            index = [self._scales(kind, z[i : i + 1], quality) for i in range(count)]
+            index = [self._scales(kind, z[i : i + 1], quality_of[kind]) for i in range(count)]
             latents[f"{kind}.y"] = read(f"{kind}.y", np.concatenate(index), SKIP)
         shape = (len(used), 1 + BETWEEN, 2, h, w)
         fields = decode_fields((len(used), h, w), used, self.model.contexts, read.passes("fields", shape))
@@ -132,11 +151,12 @@ class CrossmodalCodec:
     def reconstruct(self, symbols: Symbols, quality: float, guide: Guide) -> Iterator[Planes]:
         """Pictures in display order: the key frame, then chunk after chunk."""
         device = self.runtime.device
-        q = torch.full((1,), quality, device=device)
+        quality_of = qualities(self.model.module.config, quality, symbols.frames)
 
         def synthesise(kind: str, number: int, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
             parts = (symbols.latents[f"{kind}.{part}"][number : number + 1].astype(np.float32) for part in "yz")
             latents = (torch.from_numpy(part).to(device) for part in parts)
+            q = torch.full((1,), quality_of[kind], device=device)
             return self.runtime.run(f"{kind}.synthesise", (*latents, *state, q, guide.text, guide.mask))
 
         before = synthesise("key", 0, ())
@@ -158,22 +178,22 @@ class CrossmodalCodec:
 class _Pass:
     """One encoding pass over a GOP: runs the steps, keeps the symbols."""
 
-    def __init__(self, codec: CrossmodalCodec, quality: float, guide: Guide) -> None:
+    def __init__(self, codec: CrossmodalCodec, quality_of: dict[str, float], guide: Guide) -> None:
         self.codec, self.runtime = codec, codec.runtime
-        self.q = torch.full((1,), quality, device=codec.runtime.device)
-        self.guide = (self.q, guide.text, guide.mask)
+        self.quality_of, self.guide = quality_of, (guide.text, guide.mask)
         self.parts: dict[str, list[tuple[Tensor, Tensor]]] = {}
 
     def code(self, kind: str, luma: Tensor, chroma: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """Code the pictures and return what the decoder will have: luma, chroma (and memory)."""
-        residual, z = self.runtime.run(f"{kind}.analyse", (luma, chroma, *state, *self.guide))
-        index = self.runtime.run(f"{kind}.scales", (z, self.q))[0]
+        q = torch.full((1,), self.quality_of[kind], device=self.runtime.device)
+        residual, z = self.runtime.run(f"{kind}.analyse", (luma, chroma, *state, q, *self.guide))
+        index = self.runtime.run(f"{kind}.scales", (z, q))[0]
         symbols = self.codec.quantiser(residual, index)
         scales = getattr(self.codec.model.module, kind).prior.scales
-        hyper = scales.hyper_indices(self.q.cpu())
+        hyper = scales.hyper_indices(q.cpu())
         self.parts.setdefault(f"{kind}.z", []).append((z, hyper.expand(z.shape)))
         self.parts.setdefault(f"{kind}.y", []).append((symbols, index))
-        return self.runtime.run(f"{kind}.synthesise", (symbols, z, *state, *self.guide))
+        return self.runtime.run(f"{kind}.synthesise", (symbols, z, *state, q, *self.guide))
 
     def streams(self) -> list[CodedStream]:
         """All latents, chunks stacked."""

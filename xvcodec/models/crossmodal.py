@@ -39,6 +39,7 @@ class CrossmodalConfig:
     memory: int = 48  # channels of decoded features handed from anchor to anchor
     text: int = 96  # size of a caption token
     warp: str = "bicubic"  # interpolation of motion compensation
+    offsets: tuple[float, float, float] = (-18.0, 6.0, 12.0)  # crf of key, anchor, between against the GOP's
 
 
 MAIN = CrossmodalConfig("crossmodal")
