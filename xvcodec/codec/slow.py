@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import torch
+
 from xvcodec.codec.trial import Coded, Trial
+from xvcodec.models.coder import RATE_WEIGHT, nominal_step
 
 SPREAD = (-3.0, 3.0)
 """Qualities tried beside the one asked for."""
@@ -27,5 +30,4 @@ def refine(trial: Trial, coded: Coded) -> Coded:
 
 def nominal_price(quality: float) -> float:
     """Squared luma error that one bit is worth at a quality: the slope that the model was trained for."""
-    step = 0.012 * 2.718281828 ** (quality * 3.4 / 63.0)
-    return 0.1155 * step * step
+    return RATE_WEIGHT * float(nominal_step(torch.tensor(quality))) ** 2

@@ -19,6 +19,8 @@ from torch.nn import functional as F
 from xvcodec.models.integer import ScaleNet
 from xvcodec.models.layers import KNOTS, Block, Knots, Pointwise, TextAttention
 
+RATE_WEIGHT = 0.1155
+"""Bits against squared error in units of the squared quantiser step: the slope of a uniform quantiser, ln(2) / 6."""
 PICTURE = 96
 """Channels of one packed picture at 1/8 scale: (4 luma phases + 2 chroma) x 4 x 4."""
 

@@ -18,16 +18,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from xvcodec.models.coder import nominal_step
+from xvcodec.models.coder import RATE_WEIGHT, nominal_step
 from xvcodec.models.crossmodal import CHUNK, Crossmodal, CrossmodalConfig
 from xvcodec.text.load import load_text_encoder
 from xvcodec.training import parallel
 from xvcodec.training.data import Batch, Clips
 from xvcodec.training.sequence import Coded, run
 from xvcodec.training.start import set_linear_paths
-
-RATE_WEIGHT = 0.1155
-"""Bits against squared error in units of the squared quantiser step: the slope of a uniform quantiser, ln(2) / 6."""
 
 RGB_ERROR = 1.355
 """Squared error in RGB (0 to 1) for one of the packed picture: 1.164^2, limited range BT.709."""
