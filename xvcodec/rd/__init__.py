@@ -1,0 +1,1 @@
+"""Rate-distortion studies: many codecs, many clips, one set of conditions."""
