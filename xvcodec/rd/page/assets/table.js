@@ -37,7 +37,7 @@ function drawTable() {
   const sx = scale(ends, 1, 99, { pad: 0.04 });
   $("savings-title").textContent = state.figure === "rate" ? "Bits at equal quality" : "Quality at equal bits";
   $("savings-what").textContent = `${state.figure === "rate" ? "BD-rate" : "BD-quality"} by ${metric.title} against ${reference.label}`;
-  $("table").replaceChildren(make("table", { class: "bd" },
+  $("table").replaceChildren(make("table", { class: `bd${clips.length > 8 ? " many" : ""}` },
     make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "codec"), make("th", { scope: "col", class: "mean" }, ""),
       make("th", { scope: "col" }, state.figure === "rate" ? "← fewer bits · more bits →" : metric.better === "higher" ? "← worse · better →" : "← better · worse →"),
       ...clips.map((clip) => make("th", { scope: "col", class: "clip", title: clip }, clip)))),
@@ -78,7 +78,7 @@ function clipCell(name, clip, metric) {
   const strength = Math.min(1, Math.abs(value) / (state.figure === "rate" ? 60 : metric.unit === "dB" ? 2 : 0.02));
   const tint = `rgba(var(--${isGood(value, metric) ? "good" : "bad"}), ${(0.05 + 0.3 * strength).toFixed(3)})`;
   return make("span", { class: `cell${percent < 100 * DATA.rules.good_overlap ? " low" : ""}`, style: `background:${tint};--overlap:${percent}%`,
-    title: `${name}: ${signed(value, figureDigits(metric))} ${figureUnit(metric)}, the curves overlap by ${percent} %` }, signed(value, figureDigits(metric)), make("i"));
+    title: `${name}: ${signed(value, figureDigits(metric))} ${figureUnit(metric)}, the curves overlap by ${percent} %` }, signed(value, Math.abs(value) >= 100 ? 0 : figureDigits(metric)), make("i"));
 }
 
 function drawTableControls() {
