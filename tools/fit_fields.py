@@ -18,7 +18,7 @@ from safetensors.numpy import save_file
 from xvc_bitstream.coders.base import bits
 from xvc_bitstream.tables import TableSet, log_scales
 
-from xvcodec.codec.field_contexts import BIAS, BUCKETS, EDGES, FEATURES, HEAVIEST, ROLES, STEPS, UNIT, Ints
+from xvcodec.codec.field_contexts import BIAS, BUCKETS, COMPONENTS, EDGES, FEATURES, HEAVIEST, ROLES, STEPS, UNIT, Ints
 from xvcodec.codec.fields import FieldContexts, encode_fields
 from xvcodec.models.integer import TABLES
 from xvcodec.models.warp import BLOCK
@@ -48,7 +48,7 @@ class Recorder(FieldContexts):
 
 
 def searched(folder: Path, clips: int) -> list[Ints]:
-    """Fields of the first `clips` clips (they were searched in random order), int32 [chunks, 4, 2, h, w] each."""
+    """Fields of the first `clips` clips (they were searched in random order), int32 [chunks, 4, 3, h, w] each."""
     index = json.loads((folder / "index.json").read_text())
     rows = {row["offset"]: row for row in index if row["store"] == "clips.bin"}
     lines = (folder / "motion.jsonl").read_text().splitlines(True)
@@ -57,7 +57,7 @@ def searched(folder: Path, clips: int) -> list[Ints]:
     found = []
     for note in notes[:clips]:
         row = rows[note["offset"]]
-        shape = (note["chunks"], 4, 2, row["height"] // BLOCK, row["width"] // BLOCK)
+        shape = (note["chunks"], 4, COMPONENTS, row["height"] // BLOCK, row["width"] // BLOCK)
         found.append(store[note["at"] // 2 :][: int(np.prod(shape))].reshape(shape).astype(np.int32))
     return found
 
@@ -104,8 +104,8 @@ def fit(clips: list[Ints], tables: TableSet) -> FieldContexts:
     """Contexts fitted to some clips."""
     entropy = 16 - np.log2(tables.frequencies)
     cost = np.concatenate([entropy[:, -tables.lowest : -1], np.repeat(entropy[:, -1:] + 16, LARGE - REACH, axis=1)], 1)
-    weights = np.zeros((ROLES, 2, STEPS, len(FEATURES)), np.int32)
-    chosen = np.zeros((ROLES, 2, STEPS, BUCKETS), np.uint8)
+    weights = np.zeros((ROLES, COMPONENTS, STEPS, len(FEATURES)), np.int32)
+    chosen = np.zeros((ROLES, COMPONENTS, STEPS, BUCKETS), np.uint8)
     for key, (features, residuals) in survey(clips).items():
         weights[key] = fit_weights(features, residuals)
         sums = features[:, 1:] @ weights[key][1:] + weights[key][0]

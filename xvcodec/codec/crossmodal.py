@@ -4,7 +4,7 @@ Streams of a GOP of 1 + n chunks, all integers, h x w positions at 1/16:
     key.z [1, Z, h/2, w/2]     key.y [1, L, h, w]
     anchor.z [n, Z, h/2, w/2]    anchor.y [n, L, h, w]
     between.z [m, Z, h/2, w/2]   between.y [m, L, h, w]   (m = n, or n - 1 when the last chunk is a lone anchor)
-    fields [n, 4, 2, h, w], coded in passes (xvcodec.codec.fields).
+    fields [n, 4, 3, 2 h, 2 w], coded in passes (xvcodec.codec.fields).
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xvcodec.codec.family import CodedGop, CodedStream, Guide, PassStream, Planes, ReadStream, Requirements
+from xvcodec.codec.field_contexts import COMPONENTS
 from xvcodec.codec.fields import decode_fields, encode_fields
 from xvcodec.codec.quantise import Quantiser
 from xvcodec.models.crossmodal import BETWEEN, CHUNK, CrossmodalConfig
-from xvcodec.models.search import search_between, search_forward
+from xvcodec.models.search import price_of, search_between, search_forward
+from xvcodec.models.warp import BLOCK
 from xvcodec.models.weights import LoadedModel
 from xvcodec.runtime.base import Runtime
 
@@ -69,7 +71,7 @@ class Symbols:
     """Every integer of a GOP: what a decoder needs besides quality and caption. Arrays as in the module's text."""
 
     frames: int
-    fields: NDArray[np.int32]  # [n, 4, 2, h, w]
+    fields: NDArray[np.int32]  # [n, 4, 3, 2 h, 2 w]
     latents: dict[str, NDArray[np.int32]]  # "key.z", "key.y", ...
 
 
@@ -83,19 +85,23 @@ class CrossmodalCodec:
         self.quantiser = Quantiser(model.tables, PRICE, SKIP)
 
     @torch.inference_mode()
-    def analyse(self, planes: Planes) -> NDArray[np.int32]:
-        """Motion fields int32 [n, 4, 2, h, w] of a GOP, found on the original pictures."""
+    def analyse(self, planes: Planes, quality: float) -> NDArray[np.int32]:
+        """Motion fields int32 [n, 4, 3, H/8, W/8] of a GOP, found on the original pictures, priced for about `quality`."""
         luma = planes.luma.float()
         used = used_corrections(luma.shape[0])
-        blocks = (luma.shape[-2] // 16, luma.shape[-1] // 16)
-        fields = torch.zeros(len(used), 1 + BETWEEN, 2, *blocks)
+        of = qualities(self.model.module.config, quality, luma.shape[0])
+        prices = {kind: price_of(of[kind]) for kind in ("anchor", "between")}
+        blocks = (luma.shape[-2] // BLOCK, luma.shape[-1] // BLOCK)
+        fields = torch.zeros(len(used), 1 + BETWEEN, COMPONENTS, *blocks)
         start = 0
         for chunk, count in enumerate(used):
             before, after = luma[start : start + 1], luma[start + count + 1 : start + count + 2]
-            fields[chunk, 0] = anchor = search_forward(after, before)[0]
+            fields[chunk, 0, :2] = anchor = search_forward(after, before, prices["anchor"])[0]
             for slot in range(count):
                 middle = luma[start + 1 + slot : start + 2 + slot]
-                fields[chunk, 1 + slot] = search_between(middle, before, after, anchor[None], _shares(count)[slot])[0]
+                share = _shares(count)[slot]
+                found = search_between(middle, before, after, anchor[None], share, prices["between"])
+                fields[chunk, 1 + slot] = found[0]
             start += count + 1
         return fields.clamp(-FIELD_LIMIT, FIELD_LIMIT).numpy().astype(np.int32)
 
@@ -110,7 +116,7 @@ class CrossmodalCodec:
         at = 0
         for count, fields in zip(used, _fields_of(analysis, self.runtime.device), strict=True):
             end = at + count + 1
-            after = pass_.code("anchor", luma[end : end + 1], chroma[end : end + 1], (*before, fields[:, 0]))
+            after = pass_.code("anchor", luma[end : end + 1], chroma[end : end + 1], (*before, fields[:, 0, :2]))
             if count:
                 slots = [at + 1 + min(slot, count) for slot in range(BETWEEN)]  # an unused slot repeats the anchor
                 shares = torch.tensor([_shares(count)], device=self.runtime.device)
@@ -138,8 +144,9 @@ class CrossmodalCodec:
             latents[f"{kind}.z"] = z = read(f"{kind}.z", _bytes(hyper.expand(count, -1, -1, -1)))
             index = [self._scales(kind, z[i : i + 1], quality_of[kind]) for i in range(count)]
             latents[f"{kind}.y"] = read(f"{kind}.y", np.concatenate(index), SKIP)
-        shape = (len(used), 1 + BETWEEN, 2, h, w)
-        fields = decode_fields((len(used), h, w), used, self.model.contexts, read.passes("fields", shape))
+        vectors = (height // BLOCK, width // BLOCK)
+        shape = (len(used), 1 + BETWEEN, COMPONENTS, *vectors)
+        fields = decode_fields((len(used), *vectors), used, self.model.contexts, read.passes("fields", shape))
         return Symbols(frames, fields, latents)
 
     def _scales(self, kind: str, z: NDArray[np.int32], quality: float) -> NDArray[np.uint8]:
@@ -164,7 +171,7 @@ class CrossmodalCodec:
         done = 0
         used = used_corrections(symbols.frames)
         for chunk, (count, fields) in enumerate(zip(used, _fields_of(symbols.fields, device), strict=True)):
-            after = synthesise("anchor", chunk, (*before, fields[:, 0]))
+            after = synthesise("anchor", chunk, (*before, fields[:, 0, :2]))
             parts = [after[:2]]
             if count:
                 shares = torch.tensor([_shares(count)], device=device)
@@ -208,5 +215,5 @@ def _bytes(index: Tensor) -> NDArray[np.uint8]:
 
 
 def _fields_of(fields: NDArray[np.int32], device: torch.device) -> list[Tensor]:
-    """int32 [n, 4, 2, h, w] -> n tensors float32 [1, 4, 2, h, w]."""
+    """int32 [n, 4, 3, h, w] -> n tensors float32 [1, 4, 3, h, w]."""
     return [torch.from_numpy(fields[i : i + 1].astype(np.float32)).to(device) for i in range(fields.shape[0])]

@@ -77,8 +77,8 @@ class GopCodec(Protocol):
 
     requirements: Requirements
 
-    def analyse(self, planes: Planes) -> Any:
-        """What does not depend on quality (motion); done once, however many qualities are tried."""
+    def analyse(self, planes: Planes, quality: float) -> Any:
+        """What hardly depends on quality (motion); done once for about `quality`, however many qualities are tried."""
 
     def encode(self, planes: Planes, analysis: Any, quality: float, guide: Guide) -> CodedGop:
         """Code at quality (crf) 0 to 63, closed loop."""

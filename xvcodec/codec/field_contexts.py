@@ -17,12 +17,15 @@ Ints = NDArray[np.int32]
 
 ROLES = 3
 """Anchor fields, the correction of a chunk that is coded first, and the chunk's other corrections."""
+COMPONENTS = 3
+"""Horizontal, vertical, and (corrections only) the side that a block is predicted from: 1 before, -1 after, 0 both."""
 SPACING = 8
 STEPS = 7
 """Steps of the quincunx: the lattice of every SPACING-th vector, then two steps for each halving of its spacing."""
 FEATURES = ("bias", "spread", "prediction", "horizontal", "anchor", "first")
 """What is weighed, quarter pixels: 1; sum of the four neighbours' distances to the prediction; size of the prediction;
-size of the horizontal residual (vertical components only); sizes of the residuals here in fields of earlier roles."""
+size of the horizontal residual (vertical components), or of the vector's (sides); sizes of the residuals here in fields of
+earlier roles (for sides: of the anchor's vector)."""
 UNIT = 1024
 """Weights are multiples of 1/UNIT. Features stay below 2^14 and weights below HEAVIEST, so that sums fit int32."""
 HEAVIEST = 1 << 13
@@ -39,11 +42,11 @@ class FieldContexts:
     Raises ValueError for other types, shapes or values beyond the bounds above.
     """
 
-    weights: Ints  # [ROLES, 2 components, STEPS, FEATURES], each >= 0
-    tables: NDArray[np.uint8]  # [ROLES, 2 components, STEPS, BUCKETS], each below TABLES
+    weights: Ints  # [ROLES, COMPONENTS, STEPS, FEATURES], each >= 0
+    tables: NDArray[np.uint8]  # [ROLES, COMPONENTS, STEPS, BUCKETS], each below TABLES
 
     def __post_init__(self) -> None:
-        shape = (ROLES, 2, STEPS)
+        shape = (ROLES, COMPONENTS, STEPS)
         if self.weights.shape != (*shape, len(FEATURES)) or self.weights.dtype != np.int32:
             raise ValueError("the weights of the motion contexts have the wrong shape or type")
         if self.tables.shape != (*shape, BUCKETS) or self.tables.dtype != np.uint8:
@@ -77,12 +80,12 @@ class FieldContexts:
     @classmethod
     def default(cls) -> FieldContexts:
         """Plausible contexts by formula, not fitted: for tests and first experiments."""
-        weights = np.empty((ROLES, 2, STEPS, len(FEATURES)), np.int32)
+        weights = np.empty((ROLES, COMPONENTS, STEPS, len(FEATURES)), np.int32)
         weights[...] = np.array([64, 160, 64, 160, 160, 160])
         weights[..., 0, 0] = 8 * UNIT
         middle = int(np.searchsorted(EDGES, UNIT, side="right"))  # expected size 1: the Laplace table of scale 1 is 24
         tables = np.clip(24 + (np.arange(BUCKETS) - middle) * 3 // 2, 0, TABLES - 1).astype(np.uint8)
-        return cls(weights, np.broadcast_to(tables, (ROLES, 2, STEPS, BUCKETS)))
+        return cls(weights, np.broadcast_to(tables, (ROLES, COMPONENTS, STEPS, BUCKETS)))
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,7 @@ class Step:
 
     places: NDArray[np.intp]  # [P]
     neighbours: NDArray[np.intp] | None  # [4, P]
+    parents: NDArray[np.intp] | None = None  # [P]: the known place of the same 2x2, at the finest spacing
 
 
 @lru_cache(maxsize=16)
@@ -106,7 +110,8 @@ def quincunx(height: int, width: int) -> tuple[Step, ...]:
         direct = np.array([(-1, 0), (1, 0), (0, -1), (0, 1)]) * spacing
         for chosen, offsets in ((odd_y & odd_x, diagonal), (odd_y ^ odd_x, direct)):
             places = np.flatnonzero(grid & chosen)
-            steps.append(Step(places, _neighbours(y[places], x[places], offsets, height, width)))
+            parents = (y & ~1)[places] * width + (x & ~1)[places] if spacing == 1 else None
+            steps.append(Step(places, _neighbours(y[places], x[places], offsets, height, width), parents))
         spacing //= 2
     return tuple(steps)
 

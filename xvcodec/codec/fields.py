@@ -1,22 +1,23 @@
 """Lossless coding of a GOP's motion fields by quincunx interpolation: exact, integers only, few coder calls.
 
 Every eighth vector comes first; then, each time the spacing halves, the vectors amid four known diagonal neighbours
-and those amid four known direct ones. A component is predicted by the mean of its neighbours' middle two. All chunks
+and those amid four known direct ones. A component is predicted by the mean of its neighbours' middle two, or at the finest
+spacing, where 8x8 blocks may leave their 16x16 block's vector, by that vector. All chunks
 go together in a wave: pass n codes step n of the anchors' horizontal components, step n - 1 of their vertical ones,
 and each further role (see `ROLES`) one step later still, so that every component sees what it depends on and a GOP
-needs only `PASSES` calls of the entropy coder.
+needs only `PASSES` calls of the entropy coder. Corrections have a third component, the side of their prediction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from xvc_bitstream.errors import DamagedError
 
-from xvcodec.codec.field_contexts import ROLES, STEPS, FieldContexts, Ints, quincunx
+from xvcodec.codec.field_contexts import COMPONENTS, ROLES, STEPS, FieldContexts, Ints, quincunx
 from xvcodec.errors import UsageError
 
 __all__ = ["LIMIT", "PASSES", "FieldContexts", "Read", "decode_fields", "encode_fields"]
@@ -24,7 +25,9 @@ __all__ = ["LIMIT", "PASSES", "FieldContexts", "Read", "decode_fields", "encode_
 CORRECTIONS = 3
 LIMIT = 2047
 """Largest component of a vector, quarter pixels."""
-PASSES = STEPS + 1 + ROLES - 1
+SIDES = 1
+"""Sides are -1, 0 and 1."""
+PASSES = STEPS + COMPONENTS - 1 + ROLES - 1
 Read = Callable[[int, NDArray[np.uint8]], Ints]
 """(number of the pass, table indices uint8 [n]) -> symbols int32 [n]."""
 
@@ -52,13 +55,14 @@ class _Wave:
         rest = [(c, slot) for c in range(chunks) for slot in range(1, used[c] + 1) if slot != first[c]]
         cells = [[(c, 0) for c in range(chunks)], [(c, slot) for c, slot in enumerate(first) if slot], rest]
         self.cells = [np.array(pairs, np.intp).reshape(-1, 2).T for pairs in cells]  # [2, n]: chunks and slots
-        empty = [[np.zeros((height * width, len(pairs)), np.int32) for _ in range(2)] for pairs in cells]
+        empty = [[np.zeros((height * width, len(pairs)), np.int32) for _ in range(_components(role))]
+                 for role, pairs in enumerate(cells)]
         self.values, self.residuals = empty, [[plane.copy() for plane in planes] for planes in empty]
 
     def parts(self, number: int, contexts: FieldContexts) -> Iterator[_Part]:
         """The parts of pass `number`, predicted from what the passes before it have filled in."""
         for role in range(ROLES):
-            for component in range(2):
+            for component in range(_components(role)):
                 step = number - role - component
                 if 0 <= step < STEPS and self.cells[role].size and self.steps[step].places.size:
                     yield self._part(role, component, step, contexts)
@@ -71,19 +75,26 @@ class _Wave:
             low_ab, low_cd, high_ab, high_cd = np.minimum(a, b), np.minimum(c, d), np.maximum(a, b), np.maximum(c, d)
             one, other = np.maximum(low_ab, low_cd), np.minimum(high_ab, high_cd)  # the middle two, in some order
             prediction = _halve(one + other)
-            spread = np.maximum(high_ab, high_cd) - np.minimum(low_ab, low_cd) + np.abs(one - other)
-        horizontal = np.abs(self.residuals[role][0][here.places]) if component else None
-        features = [spread, np.abs(prediction), horizontal]
+            if here.parents is not None:
+                prediction = self.values[role][component][here.parents]
+            spread = sum(np.abs(near - prediction) for near in (a, b, c, d))
+        features = [spread, np.abs(prediction), self._size(role, range(component), here.places) if component else None]
         for earlier in range(role):
             columns = np.searchsorted(self.cells[earlier][0], chunks)  # of the same chunks
-            features.append(np.abs(self.residuals[earlier][component][here.places][:, columns]))
+            alike = (component,) if component < _components(earlier) else (0, 1)
+            features.append(self._size(earlier, alike, here.places)[:, columns])
         index = contexts.index(role, component, step, features)
         return _Part(role, component, here.places, prediction, index)
+
+    def _size(self, role: int, components: Iterable[int], places: NDArray[np.intp]) -> Ints:
+        """Summed sizes of residuals at some places, [P, n]."""
+        total: Ints = sum(np.abs(self.residuals[role][component][places]) for component in components)  # type: ignore[assignment]
+        return total
 
     def fill(self, part: _Part, symbols: Ints) -> None:
         """Note decoded symbols [P, n]; raises DamagedError where a vector would leave its range."""
         values = symbols.astype(np.int64) + part.prediction
-        if np.abs(values).max(initial=0) > LIMIT:
+        if np.abs(values).max(initial=0) > _limit(part.component):
             raise DamagedError("a motion vector is out of its range: the file is damaged")
         self.values[part.role][part.component][part.places] = values
         self.residuals[part.role][part.component][part.places] = symbols
@@ -93,7 +104,8 @@ def encode_fields(fields: Ints, used: Sequence[int], contexts: FieldContexts) ->
     """Motion fields to symbols.
 
     Args:
-        fields: int32 [chunks, 4, 2, h, w], quarter pixels within +-LIMIT: anchor field and corrections of each chunk.
+        fields: int32 [chunks, 4, 3, h, w]: anchor field and corrections of each chunk; quarter pixels within +-LIMIT and
+            sides within +-SIDES (zero for anchors).
         used: number of corrections in each chunk, 0 to 3; the others must be zero and cost nothing.
         contexts: as the decoder will have them.
     Returns:
@@ -101,16 +113,19 @@ def encode_fields(fields: Ints, used: Sequence[int], contexts: FieldContexts) ->
     Raises:
         UsageError: the fields are not as described.
     """
-    if fields.ndim != 5 or fields.shape[1:3] != (1 + CORRECTIONS, 2) or fields.dtype != np.int32:
-        raise UsageError("motion fields must be int32 [chunks, 4, 2, h, w]")
-    if fields.size and max(int(fields.max()), -int(fields.min())) > LIMIT:
-        raise UsageError(f"a motion vector is beyond {LIMIT} quarter pixels: clamp the fields first")
+    if fields.ndim != 5 or fields.shape[1:3] != (1 + CORRECTIONS, COMPONENTS) or fields.dtype != np.int32:
+        raise UsageError(f"motion fields must be int32 [chunks, 4, {COMPONENTS}, h, w]")
+    if any(fields[:, :, component].size and np.abs(fields[:, :, component]).max() > _limit(component)
+           for component in range(COMPONENTS)):
+        raise UsageError(f"a motion vector is beyond {LIMIT} quarter pixels, or a side beyond {SIDES}: clamp them first")
+    if fields[:, 0, 2].any():
+        raise UsageError("the fields of anchors have no sides: leave them zero")
     wave = _Wave((fields.shape[0], *fields.shape[3:]), used)
     if any(fields[chunk, 1 + count :].any() for chunk, count in enumerate(used)):
         raise UsageError("corrections that are not used must be zero")
     area = fields.shape[3] * fields.shape[4]
     truth = [[np.ascontiguousarray(fields[chunks, slots, component].reshape(chunks.size, area).T)
-              for component in range(2)] for chunks, slots in wave.cells]
+              for component in range(_components(role))] for role, (chunks, slots) in enumerate(wave.cells)]
     passes = []
     for number in range(PASSES):
         parts = list(wave.parts(number, contexts))
@@ -129,9 +144,9 @@ def decode_fields(shape: tuple[int, int, int], used: Sequence[int], contexts: Fi
         used, contexts: as they were for the encoder.
         read: decodes one pass; called once for each pass that has symbols, in order.
     Returns:
-        fields, int32 [chunks, 4, 2, h, w].
+        fields, int32 [chunks, 4, 3, h, w].
     Raises:
-        DamagedError: a vector leaves +-LIMIT; UsageError: `used` does not fit.
+        DamagedError: a vector leaves +-LIMIT or a side +-SIDES; UsageError: `used` does not fit.
     """
     wave = _Wave(shape, used)
     for number in range(PASSES):
@@ -142,11 +157,19 @@ def decode_fields(shape: tuple[int, int, int], used: Sequence[int], contexts: Fi
         stops = np.cumsum([part.index.size for part in parts])
         for part, stop in zip(parts, stops, strict=True):
             wave.fill(part, symbols[stop - part.index.size : stop].reshape(part.index.shape))
-    fields = np.zeros((shape[0], 1 + CORRECTIONS, 2, *shape[1:]), np.int32)
+    fields = np.zeros((shape[0], 1 + CORRECTIONS, COMPONENTS, *shape[1:]), np.int32)
     for (chunks, slots), planes in zip(wave.cells, wave.values, strict=True):
         for component, plane in enumerate(planes):
             fields[chunks, slots, component] = plane.T.reshape(chunks.size, *shape[1:])
     return fields
+
+
+def _components(role: int) -> int:
+    return COMPONENTS if role else 2
+
+
+def _limit(component: int) -> int:
+    return LIMIT if component < 2 else SIDES
 
 
 def _halve(values: Ints) -> Ints:

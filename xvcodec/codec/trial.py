@@ -42,6 +42,7 @@ class Trial:
     def __init__(self, session: Session, frames: list[Frame], info: VideoInfo, guide: Guide) -> None:
         self.session, self.frames, self.info, self.guide = session, frames, info, guide
         self._tried: dict[int, Coded] = {}
+        self._analysis: Any = None
 
     @cached_property
     def planes(self) -> Planes:
@@ -49,16 +50,17 @@ class Trial:
         multiple = self.session.codec.requirements.multiple_of
         return to_planes(self.frames, self.info.bit_depth, multiple, self.session.runtime.device)
 
-    @cached_property
-    def analysis(self) -> Any:
-        """Motion, found once."""
-        return self.session.codec.analyse(self.planes)
+    def analysis(self, quality: float) -> Any:
+        """Motion, found once, for the first quality that is asked for."""
+        if self._analysis is None:
+            self._analysis = self.session.codec.analyse(self.planes, quality)
+        return self._analysis
 
     def code(self, quality: float) -> Coded:
         """Code at `quality`, rounded to the nearest 1/256; the two latest results are remembered."""
         stored = min(MAX_QUALITY, max(0, round(quality * STEP)))
         if stored not in self._tried:
-            coded = self.session.codec.encode(self.planes, self.analysis, stored / STEP, self.guide)
+            coded = self.session.codec.encode(self.planes, self.analysis(stored / STEP), stored / STEP, self.guide)
             gop = Gop(tuple(frame.pts for frame in self.frames), self.frames[-1].duration, stored, 0,
                       pack(coded.streams, self.session.coder, self.session.model.tables))
             if len(self._tried) > 1:

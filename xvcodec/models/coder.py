@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from xvcodec.models.integer import ScaleNet
-from xvcodec.models.layers import KNOTS, Block, Knots, Pointwise, TextAttention
+from xvcodec.models.layers import KNOTS, Block, Knots, Pointwise, TextAttention, dense
+from xvcodec.models.refine import Refiner
 
 RATE_WEIGHT = 0.1155
 """Bits against squared error in units of the squared quantiser step: the slope of a uniform quantiser, ln(2) / 6."""
@@ -38,6 +39,8 @@ class CoderConfig:
     hyper: int  # channels of the hyper-latent at 1/32
     text: int  # size of a caption token
     memory: int  # channels handed on to the next chunk, 0 for none
+    refiner: tuple[int, int]  # channels and blocks of the loop filter
+    features: int  # channels at half resolution that the decoder hands to the loop filter, a picture
     coarseness: float  # quantiser step relative to the nominal one of this quality
 
     @property
@@ -67,7 +70,7 @@ class Encoder(nn.Module):
 
     def forward(self, pictures: Tensor, base: Tensor, hints: Tensor, q: Tensor, text: Tensor, mask: Tensor) -> Tensor:
         """[N, 96 f, h, w] twice, [N, hints, h, w], [N], caption -> [N, latents, h/2, w/2] in picture units."""
-        x = self.stem(_dense(pictures, base, hints)) * self.tone(q)
+        x = self.stem(dense(pictures, base, hints)) * self.tone(q)
         for block in self.blocks:
             x = block(x)
         x = self.attention(self.down(F.pixel_unshuffle(x, 2)), tokens=text, mask=mask)
@@ -89,6 +92,7 @@ class Decoder(nn.Module):
         self.blocks = nn.ModuleList(Block(width) for _ in range(config.decoder_blocks))
         self.head = Pointwise(width, config.channels, zero=True)
         self.memory = Pointwise(width, config.memory) if config.memory else None
+        self.refiner = Refiner(config.pictures, width, *config.refiner, config.features)
 
     def forward(self, latent: Tensor, base: Tensor, hints: Tensor, q: Tensor, text: Tensor,
                 mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -97,11 +101,12 @@ class Decoder(nn.Module):
         rough = base + F.pixel_shuffle(_plain(self.linear, latent), 2)
         x = self.attention(self.embed(latent), tokens=text, mask=mask)
         x = F.pixel_shuffle(self.up(x), 2)
-        x = (x + self.stem(_dense(rough, base, hints))) * self.tone(q)
+        x = (x + self.stem(dense(rough, base, hints))) * self.tone(q)
         for block in self.blocks:
             x = block(x)
         memory = self.memory(x).float() if self.memory is not None else x[:, :0]
-        return rough + self.head(F.silu(x)).float(), memory
+        features = F.silu(x)
+        return self.refiner(rough + self.head(features).float(), base, features, nominal_step(q)), memory
 
 
 class Prior(nn.Module):
@@ -127,7 +132,7 @@ class Prior(nn.Module):
     def means(self, z: Tensor, base: Tensor, hints: Tensor, q: Tensor) -> Tensor:
         """Expected latent in step units [N, L, h, w] from decoded things; may run in float on any device."""
         x = F.pixel_shuffle(self.lift(z), 2)
-        x = x + F.pixel_unshuffle(self.hint(_dense(base, hints)), 2)
+        x = x + F.pixel_unshuffle(self.hint(dense(base, hints)), 2)
         return self.mean(x * self.tone(q)).float()
 
 
@@ -147,14 +152,6 @@ class ConditionalCoder(nn.Module):
     def step(self, q: Tensor) -> Tensor:
         """Quantiser step of each latent channel, [N, latents, 1, 1] in picture units."""
         return self.log_step(q).exp()
-
-
-def _dense(*parts: Tensor) -> Tensor:
-    """Concatenated channels, channels last in memory: twice the speed of the blocks that follow."""
-    kind = parts[0].device.type
-    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else torch.float32
-    # each part on its own: concatenating mixed layouts takes ten times as long, and wide types twice
-    return torch.cat([part.to(dtype, memory_format=torch.channels_last) for part in parts], dim=1)
 
 
 def _plain(layer: Pointwise, x: Tensor) -> Tensor:

@@ -31,20 +31,21 @@ class CrossmodalConfig:
 
     name: str
     width: int = 192  # channels of all trunks
-    key_blocks: tuple[int, int] = (2, 5)  # residual blocks in encoder and decoder of key frames
-    anchor_blocks: tuple[int, int] = (2, 6)  # the same for anchors
-    between_blocks: tuple[int, int] = (3, 6)  # the same for the frames between
+    key_blocks: tuple[int, int] = (2, 4)  # residual blocks in encoder and decoder of key frames
+    anchor_blocks: tuple[int, int] = (2, 5)  # the same for anchors
+    between_blocks: tuple[int, int] = (3, 5)  # the same for the frames between
     latents: tuple[int, int, int] = (288, 256, 192)  # latent channels of key, anchor, between
     hyper: int = 24  # channels of each hyper-latent
     memory: int = 48  # channels of decoded features handed from anchor to anchor
     text: int = 96  # size of a caption token
-    warp: str = "bicubic"  # interpolation of motion compensation
+    refiners: tuple[int, int, int, int, int, int] = (48, 3, 48, 3, 32, 3)  # channels, blocks: key, anchor, between
+    features: int = 8  # channels that a decoder hands to its loop filter
     offsets: tuple[float, float, float] = (-18.0, 6.0, 12.0)  # crf of key, anchor, between against the GOP's
 
 
 MAIN = CrossmodalConfig("crossmodal")
-FAST = CrossmodalConfig("crossmodal-fast", width=80, key_blocks=(1, 2), anchor_blocks=(1, 3), between_blocks=(1, 3),
-                        latents=(160, 128, 96), hyper=16, memory=24, warp="bilinear")
+FAST = CrossmodalConfig("crossmodal-fast", width=80, key_blocks=(1, 1), anchor_blocks=(1, 2), between_blocks=(1, 2),
+                        latents=(160, 128, 96), hyper=16, memory=24, refiners=(24, 3, 24, 3, 16, 2), features=4)
 
 
 @dataclass
@@ -98,17 +99,19 @@ class Crossmodal(nn.Module):
     def __init__(self, config: CrossmodalConfig) -> None:
         super().__init__()
         self.config = config
-        self.key = ConditionalCoder(self._sizes(1, 0, config.key_blocks, config.latents[0], config.memory, 0.85))
+        key, anchor, between = config.refiners[:2], config.refiners[2:4], config.refiners[4:]
+        self.key = ConditionalCoder(
+            self._sizes(1, 0, config.key_blocks, config.latents[0], config.memory, key, 0.85))
         self.anchor = ConditionalCoder(
-            self._sizes(1, config.memory, config.anchor_blocks, config.latents[1], config.memory, 1.0))
+            self._sizes(1, config.memory, config.anchor_blocks, config.latents[1], config.memory, anchor, 1.0))
         self.between = ConditionalCoder(
-            self._sizes(BETWEEN, BETWEEN * PICTURE, config.between_blocks, config.latents[2], 0, 1.35))
+            self._sizes(BETWEEN, BETWEEN * PICTURE, config.between_blocks, config.latents[2], 0, between, 1.35))
 
     def _sizes(self, pictures: int, hints: int, blocks: tuple[int, int], latents: int, memory: int,
-               coarseness: float) -> CoderConfig:
+               refiner: tuple[int, int], coarseness: float) -> CoderConfig:
         config = self.config
         return CoderConfig(pictures, hints, config.width, blocks[0], blocks[1], latents, config.hyper, config.text,
-                           memory, coarseness)
+                           memory, refiner, config.features, coarseness)
 
     def predict_key(self, count: int, height: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
         """Base (zero) and hints (none) of a key frame: [N, 96, H/8, W/8] and [N, 0, H/8, W/8]."""
@@ -120,31 +123,34 @@ class Crossmodal(nn.Module):
 
         Args:
             before: the last decoded anchor.
-            field: [N, 2, H/16, W/16] quarter pixels.
+            field: [N, 2, H/8, W/8] quarter pixels.
         Returns:
             base [N, 96, H/8, W/8] and hints [N, memory, H/8, W/8].
         """
         assert before.memory is not None
-        luma, chroma = warp_yuv(before.luma, before.chroma, field, self.config.warp)
-        return pack(luma, chroma), warp(before.memory, field * 0.125, "bilinear", block=2)
+        luma, chroma = warp_yuv(before.luma, before.chroma, field)
+        return pack(luma, chroma), warp(before.memory, field * 0.125, block=1)
 
     def predict_between(self, before: Picture, after: Picture, fields: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
         """Warp both anchors to the frames between them.
 
         Args:
             before, after: decoded anchors of N samples.
-            fields: [N, 4, 2, H/16, W/16] quarter pixels: the anchor's field and three corrections.
+            fields: [N, 4, 3, H/8, W/8]: the anchor's field and three corrections in quarter pixels, and the sides.
             shares: [N, 3] places of the frames between the anchors, 0 to 1.
         Returns:
-            base [N, 288, H/8, W/8] (the mean of both warps) and hints [N, 288, H/8, W/8] (half their difference).
+            base [N, 288, H/8, W/8] (the mean of both warps, or one of them where a side says so) and hints
+            [N, 288, H/8, W/8] (half their difference).
         """
-        anchor = fields[:, :1]
-        forward = fields[:, 1:] + torch.floor(anchor * shares[:, :, None, None, None] + 0.5)
+        anchor, corrections, sides = fields[:, :1, :2], fields[:, 1:, :2], fields[:, 1:, 2:]
+        forward = corrections + torch.floor(anchor * shares[:, :, None, None, None] + 0.5)
         backward = forward - anchor
         both = []
         for picture, field in ((before, forward), (after, backward)):
             luma, chroma = (plane.unsqueeze(1).expand(-1, BETWEEN, -1, -1, -1).flatten(0, 1)
                             for plane in (picture.luma, picture.chroma))
-            both.append(pack_several(*warp_yuv(luma, chroma, field.flatten(0, 1), self.config.warp)))
-        base = torch.lerp(both[0], both[1], 0.5)
-        return base, both[0] - base
+            both.append(pack_several(*warp_yuv(luma, chroma, field.flatten(0, 1))))
+        middle = torch.lerp(both[0], both[1], 0.5)
+        half = both[0] - middle
+        # a block of vectors is one position of packed pictures
+        return middle + half * sides.expand(-1, -1, PICTURE, -1, -1).flatten(1, 2), half

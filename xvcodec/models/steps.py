@@ -3,7 +3,7 @@
 Both runtimes run these same steps: torch calls the modules, onnxruntime the graphs exported from them. A step's
 inputs and outputs are listed in `SIGNATURES`; shapes, with N samples, H and W multiples of 32:
     luma [N, 1, H, W], chroma [N, 2, H/2, W/2] in [-0.5, 0.5] (for `between`: 3 N pictures, a sample's three together);
-    memory [N, M, H/8, W/8]; field [N, 2, H/16, W/16] and fields [N, 4, 2, H/16, W/16] in quarter pixels;
+    memory [N, M, H/8, W/8]; field [N, 2, H/8, W/8] and fields [N, 4, 3, H/8, W/8] in quarter pixels (and sides -1, 0, 1);
     shares [N, 3]; q [N] in [0, 63]; text [N, T, D] and mask [N, T];
     residual, symbols, index [N, L, H/16, W/16]; z [N, Z, H/32, W/32], whole numbers.
 """
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from xvcodec.models.coder import ConditionalCoder
 from xvcodec.models.crossmodal import Crossmodal, Picture, pack, pack_several, unpack, unpack_several
+from xvcodec.models.warp import BLOCK
 
 KINDS = ("key", "anchor", "between")
 _STATE = {
@@ -114,6 +115,12 @@ def example_inputs(model: Crossmodal, step: str, height: int, width: int, count:
 
     pictures = count * coder.pictures
     blocks = (height // 16, width // 16)
+    field = (height // BLOCK, width // BLOCK)
+
+    def vectors(*shape: int) -> Tensor:
+        return (uniform(count, *shape, *field) * 40).round()
+
+    sides = (uniform(count, 4, 1, *field) * 3).round()
     made = {
         "luma": uniform(pictures, 1, height, width), "chroma": uniform(pictures, 2, height // 2, width // 2) * 0.3,
         "before_luma": uniform(count, 1, height, width),
@@ -121,7 +128,7 @@ def example_inputs(model: Crossmodal, step: str, height: int, width: int, count:
         "after_luma": uniform(count, 1, height, width),
         "after_chroma": uniform(count, 2, height // 2, width // 2) * 0.3,
         "before_memory": uniform(count, model.config.memory, height // 8, width // 8),
-        "field": (uniform(count, 2, *blocks) * 40).round(), "fields": (uniform(count, 4, 2, *blocks) * 40).round(),
+        "field": vectors(2), "fields": torch.cat((vectors(4, 2), sides), dim=2),
         "shares": torch.tensor([[0.25, 0.5, 0.75]]).expand(count, 3).clone(),
         "q": torch.full((count,), 30.0), "text": uniform(count, tokens, model.config.text),
         "mask": torch.ones(count, tokens),

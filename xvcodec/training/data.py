@@ -32,7 +32,7 @@ class Batch:
 
     luma: Tensor  # [N, T, 1, S, S] in [-0.5, 0.5]
     chroma: Tensor  # [N, T, 2, S/2, S/2]
-    fields: Tensor  # [N, n, 4, 2, S/16, S/16] quarter pixels
+    fields: Tensor  # [N, n, 4, 3, S/8, S/8] quarter pixels and sides
     captions: list[str]
 
 
@@ -97,7 +97,7 @@ class Clips:
                 luma, chroma = luma.flip(-1), chroma.flip(-1)
             lumas.append(luma)
             chromas.append(chroma)
-        fields = torch.zeros(count, 0, 4, 2, 1, 1, device=self.device)
+        fields = torch.zeros(count, 0, 4, 3, 1, 1, device=self.device)
         return Batch(_levels(lumas).unsqueeze(2), _levels(chromas), fields, [""] * count)
 
     def _crop(self, row: Row, start: int, frames: int, top: int, left: int, size: int) -> tuple[Tensor, Tensor]:
@@ -110,7 +110,7 @@ class Clips:
         return luma, chroma[:, :, top // 2 : (top + size) // 2, left // 2 : (left + size) // 2]
 
     def _fields(self, note: Row, row: Row) -> Tensor:
-        shape = (note["chunks"], 4, 2, row["height"] // BLOCK, row["width"] // BLOCK)
+        shape = (note["chunks"], 4, 3, row["height"] // BLOCK, row["width"] // BLOCK)
         at = note["at"] // 2
         return self.motion[at : at + math.prod(shape)].reshape(shape)
 

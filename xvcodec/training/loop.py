@@ -44,6 +44,7 @@ class Recipe:
     linear: float = 0.05  # factor for the linear paths: higher undoes their start
     integer: float = 0.5  # factor for the weights of the integer scale networks
     index: float = 50.0  # factor for their biases, which count in table indices (one is 12 % of scale)
+    filter: float = 5.0  # factor for the loop filters: small convolutions that see many pixels
     warm: int = 100  # steps of warm-up
     fall: float = 0.25  # share of the time in which the rate falls to 2 %
     averaging: float = 0.998  # decay of the weight average that is released
@@ -52,18 +53,19 @@ class Recipe:
     seed: int = 0
 
 
-def loss_of(coded: Coded, q: Tensor, pixels: int, tail: float) -> Tensor:
+def loss_of(coded: Coded, pixels: int, tail: float) -> Tensor:
     """Mean over the batch of the square root of: weighted squared error over step^2 plus RATE_WEIGHT * bits per luma pixel.
 
-    The root lets easy clips and coarse qualities count: a plain mean is ruled by the samples that need most bits.
+    Each picture counts by the step of its own quality. The root lets easy clips and coarse qualities count: a plain
+    mean is ruled by the samples that need most bits.
     """
     units = coded.error.shape[1]
-    frames = torch.tensor([1.0] + [CHUNK - 1.0, 1.0] * ((units - 1) // 2), device=q.device)
-    weight = torch.ones(units, device=q.device)
+    frames = torch.tensor([1.0] + [CHUNK - 1.0, 1.0] * ((units - 1) // 2), device=coded.error.device)
+    weight = torch.ones_like(frames)
     if units > 1:
         weight[-2:] = tail
     total = (frames * weight).sum()
-    distortion = (coded.error * (frames * weight)).sum(1) / nominal_step(q).square()
+    distortion = (coded.error / nominal_step(coded.quality).square() * (frames * weight)).sum(1)
     rate = (coded.bits * weight).sum(1) / pixels
     return ((distortion + RATE_WEIGHT * rate) / total).sqrt().mean()
 
@@ -71,6 +73,8 @@ def loss_of(coded: Coded, q: Tensor, pixels: int, tail: float) -> Tensor:
 def _factor_of(name: str, recipe: Recipe) -> float:
     if ".linear." in name:
         return recipe.linear
+    if ".refiner." in name:
+        return recipe.filter
     if ".scales." not in name:
         return 1.0
     return recipe.index if name.endswith("values") else recipe.integer
@@ -182,7 +186,7 @@ class Trainer:
             q = torch.rand(len(batch.captions), device=self.device).pow(0.8) * 63.0  # a little more often coarse
             with torch.autocast(self.device.type, torch.bfloat16):
                 coded = run(self.model, batch.luma, batch.chroma, batch.fields, q, *self._text(batch))
-            loss = loss_of(coded, q, area, recipe.tail)
+            loss = loss_of(coded, area, recipe.tail)
             (loss * share).backward()
             frames = batch.luma.shape[1]
             self.pixels += area * frames * len(batch.captions)

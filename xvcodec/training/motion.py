@@ -8,27 +8,31 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from xvcodec.models.search import search_between, search_forward
+from xvcodec.models.search import price_of, search_between, search_forward
 
 CHUNK = 4
 CHUNKS = 5
 """Chunks searched in each clip: one key frame and 20 frames after it."""
+QUALITIES = (28.0, 63.0)
+"""The price of vectors in a clip is that of a quality (crf) drawn from here: models see dense and sparse fields."""
 
 
-def chunk_fields(luma: Tensor) -> Tensor:
+def chunk_fields(luma: Tensor, price: float) -> Tensor:
     """Fields of consecutive chunks.
 
     Args:
         luma: [1 + 4n, 1, H, W] in [-0.5, 0.5]: a key frame and n chunks of four frames.
+        price: of vectors, see `xvcodec.models.search.price_of`.
     Returns:
-        int16 [n, 4, 2, H/16, W/16]: anchor field, then the corrections of the three frames between.
+        int16 [n, 4, 3, H/8, W/8]: anchor field, then the corrections and sides of the three frames between.
     """
     before, after = luma[0:-1:CHUNK], luma[CHUNK::CHUNK]
-    anchor = search_forward(after, before)
-    parts = [anchor]
+    anchor = search_forward(after, before, price)
+    parts = [F.pad(anchor, (0, 0, 0, 0, 0, 1))]  # an anchor has one side
     for step in range(1, CHUNK):
-        parts.append(search_between(luma[step::CHUNK], before, after, anchor, step / CHUNK))
+        parts.append(search_between(luma[step::CHUNK], before, after, anchor, step / CHUNK, price))
     return torch.stack(parts, dim=1).clamp(-2047, 2047).to(torch.int16)
 
 
@@ -54,7 +58,7 @@ def search_clips(cache: Path, seed: int = 0) -> None:
             span = store[row["offset"] + start * size : row["offset"] + (start + chunks * CHUNK + 1) * size]
             luma = span.reshape(-1, size)[:, : row["height"] * row["width"]]
             planes = torch.from_numpy(luma.astype(np.float32)).view(-1, 1, row["height"], row["width"]) / 255 - 0.5
-            fields = chunk_fields(planes).numpy()
+            fields = chunk_fields(planes, price_of(rng.uniform(*QUALITIES))).numpy()
             at = sink.tell()
             sink.write(fields.tobytes())
             sink.flush()

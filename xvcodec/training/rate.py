@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from xvcodec.codec.crossmodal import SKIP
 from xvcodec.models.integer import TABLES
 
 SMALLEST = 0.06
@@ -28,6 +29,15 @@ def laplace_bits(value: Tensor, scale: Tensor) -> Tensor:
 def noisy(value: Tensor) -> Tensor:
     """Value plus uniform noise of one quantiser step."""
     return value + torch.rand_like(value) - 0.5
+
+
+def quantised(value: Tensor, index: Tensor) -> Tensor:
+    """About what the encoder's rounding makes of a latent, gradient passed straight through: see `Quantiser`.
+
+    Small values become zero more often than halfway (0.6 for the usual tables), and all of them under a skipped table.
+    """
+    whole = torch.where((value.abs() < 0.6) | (index < SKIP), 0.0, value.round())
+    return value + (whole - value).detach()
 
 
 def rounded(value: Tensor) -> Tensor:

@@ -36,7 +36,7 @@ def code(model: LoadedModel, frames: list[Frame], quality: float) -> CodedGop:
 
     info = replace(INFO, width=frames[0].y.shape[1], height=frames[0].y.shape[0])
     trial = Trial(session_on(model), frames, info, session_on(model).guidance(""))
-    return trial.session.codec.encode(trial.planes, trial.analysis, quality, trial.guide)
+    return trial.session.codec.encode(trial.planes, trial.analysis(quality), quality, trial.guide)
 
 
 def real_frames(data_dir: Path) -> Iterator[list[Frame]]:

@@ -82,13 +82,13 @@ def test_what_one_runtime_wrote_another_reads(fast: LoadedModel, other: Runtime)
     for writing, reading in ((other, None), (None, other)):
         session = session_on(fast, writing)
         trial = Trial(session, frames, INFO, session.guidance("a caption"))
-        coded = session.codec.encode(trial.planes, trial.analysis, 27.5, trial.guide)
+        coded = session.codec.encode(trial.planes, trial.analysis(27.5), 27.5, trial.guide)
         gop = trial.code(27.5).gop
         read = symbols_of(session_on(fast, reading), gop, INFO.height, INFO.width)
         written = {stream.name: stream.symbols for stream in coded.streams if hasattr(stream, "symbols")}
         assert {"key.z", "key.y", "anchor.z", "anchor.y", "between.z", "between.y"} == set(written)
         assert all(np.array_equal(read[name], written[name]) for name in written)
-        assert np.array_equal(read["fields"], trial.analysis)
+        assert np.array_equal(read["fields"], trial.analysis(27.5))
 
 
 def test_noise_in_the_means_cannot_desynchronise(coded: Path, reference: list[dict[str, np.ndarray]],

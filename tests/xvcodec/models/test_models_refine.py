@@ -1,0 +1,54 @@
+"""The loop filter: starts as no change, treats every picture alike, works in units of the quantiser step."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from xvcodec.models.refine import Refiner
+
+TRUNK = 8
+
+
+def refiner(pictures: int, trained: bool) -> Refiner:
+    torch.manual_seed(0)
+    made = Refiner(pictures, TRUNK, 8, 1, 2).eval().requires_grad_(False)
+    if trained:
+        torch.nn.init.normal_(made.head.weight, std=0.1)
+    return made
+
+
+def inputs(pictures: int, count: int = 2) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    torch.manual_seed(1)
+    packed = torch.rand(2, count, 96 * pictures, 4, 8) - 0.5
+    return packed[0], packed[1], torch.randn(count, TRUNK, 4, 8), torch.tensor([0.05, 0.2][:count])
+
+
+def test_it_starts_as_no_change() -> None:
+    rough, base, trunk, step = inputs(1)
+    assert torch.equal(refiner(1, False)(rough, base, trunk, step), rough)
+
+
+def test_each_sample_is_filtered_on_its_own() -> None:
+    rough, base, trunk, step = inputs(3)
+    filter_ = refiner(3, True)
+    together = filter_(rough, base, trunk, step)
+    alone = filter_(rough[1:], base[1:], trunk[1:], step[1:])
+    assert together.shape == rough.shape and not torch.equal(together, rough)
+    assert torch.allclose(together[1:], alone, atol=1e-6)
+
+
+def test_pictures_of_a_sample_do_not_mix() -> None:
+    rough, base, trunk, step = inputs(3)
+    other = rough.clone()
+    other[:, 96:192] += 0.1 * torch.rand(2, 96, 4, 8)
+    filter_ = refiner(3, True)
+    changed = (filter_(other, base, trunk, step) - filter_(rough, base, trunk, step)).abs().amax((0, 2, 3))
+    assert changed[:96].max() == 0 and changed[192:].max() == 0 and changed[96:192].max() > 0
+
+
+def test_brightness_passes_through() -> None:
+    rough, base, trunk, step = inputs(1)
+    filter_ = refiner(1, True)
+    brighter = filter_(rough + 0.25, base + 0.25, trunk, step)
+    assert torch.allclose(brighter, filter_(rough, base, trunk, step) + 0.25, atol=1e-5)
