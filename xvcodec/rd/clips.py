@@ -107,7 +107,7 @@ def _other(captions: Sequence[str], number: int) -> str:
 def _names(files: Iterable[Path]) -> list[str]:
     """Stems where they differ, else file names, else with their folders."""
     files = list(files)
-    for spell in (lambda file: file.stem, lambda file: file.name, lambda file: f"{file.parent.name}/{file.name}", str):
+    for spell in (lambda file: file.stem, lambda file: file.name, lambda file: f"{file.parent.name}/{file.stem}", str):
         names = [spell(file) for file in files]
         if len(set(names)) == len(names):
             break

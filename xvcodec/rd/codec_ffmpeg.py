@@ -29,8 +29,9 @@ _BY_SETTING = {"crf": Scale(0, 51, 25, 36), "cq": Scale(1, 51, 28, 40), "quality
 _QSCALE = ("mjpeg", "mpeg4", "mpeg2video", "mpeg1video")
 _TAKEN = ("g", "threads", "qp", "cq", "quality", "rc", "b")
 _RAW = {"h264": ("h264", ".h264"), "hevc": ("hevc", ".hevc"), "av1": ("obu", ".obu"), "vp8": ("ivf", ".ivf"),
-        "vp9": ("ivf", ".ivf"), "mjpeg": ("mjpeg", ".jpg"), "webp": ("webp", ".webp")}  # fmt: skip
-"""How one picture is stored: as the stream itself, because a container would weigh more than a good codec saves."""
+        "vp9": ("ivf", ".ivf"), "mjpeg": ("mjpeg", ".mjpg"), "webp": ("webp", ".webp")}  # fmt: skip
+"""Files are the bare stream where there is such a form: a container's 0.8 to 1.4 kB would speak for us at low rates."""
+_MATROSKA = ("matroska", ".mkv")
 _STILLS = ("webp",)
 _LAMBDA = 118  # FFmpeg's scale of global_quality
 
@@ -56,7 +57,8 @@ class FfmpegCodec(Codec):
         private = {option.name for option in supported.private}
         if unknown := sorted(options.keys() - private - {option.name for option in supported.generic}):
             raise UsageError(f"--codec '{self.name}': {encoder} has no option '{unknown[0]}'.")
-        self._format = codec.canonical_name
+        self._stills = codec.canonical_name in _STILLS
+        self._form = _RAW.get(codec.canonical_name, _MATROSKA)
         kinds = [kind for kind in ("crf", "cq", "quality") if kind in private]
         self.setting = kinds[0] if kinds else "qscale" if encoder in _QSCALE else ""
         if not self.setting:
@@ -69,8 +71,8 @@ class FfmpegCodec(Codec):
         return _SCALES.get(self._encoder, _BY_SETTING[self.setting])
 
     def suffix(self, clip: Clip) -> str:
-        """Matroska for videos, the bare stream for pictures."""
-        return self._form(clip)[1]
+        """Of the bare stream, else .mkv."""
+        return self._form[1]
 
     def identity(self, clip: Clip) -> dict[str, str]:
         """Nothing more."""
@@ -78,7 +80,7 @@ class FfmpegCodec(Codec):
 
     def check(self, clip: Clip, conditions: Conditions) -> None:
         """Open the encoder for pictures of this size and depth."""
-        if clip.kind == "video" and self._format in _STILLS:
+        if clip.kind == "video" and self._stills:
             raise UsageError(f"{self.name} codes pictures only, and '{clip.name}' is a video.")
         try:
             with av.open("null", "w", format="null") as container:
@@ -90,7 +92,7 @@ class FfmpegCodec(Codec):
         """Encode the frames of the clip."""
         place = Placeholder(target)
         try:
-            with av.open(str(place.path), "w", format=self._form(clip)[0]) as container:
+            with av.open(str(place.path), "w", format=self._form[0]) as container:
                 encoder = self._open(container, clip, setting, conditions)
                 container.start_encoding()
                 for frame in clip.read():
@@ -119,9 +121,6 @@ class FfmpegCodec(Codec):
                            "encoder does not keep to the interval, and cannot take part")
         size = file.stat().st_size
         return Coded(size, size - sum(size for size, _ in packets))
-
-    def _form(self, clip: Clip) -> tuple[str, str]:
-        return _RAW.get(self._format, ("matroska", ".mkv")) if clip.kind == "image" else ("matroska", ".mkv")
 
     def _open(self, container: av.container.OutputContainer, clip: Clip, setting: float, conditions: Conditions) -> Encoder:
         return Encoder(container, _even(clip.info), self._encoder, self._settings(setting, conditions))

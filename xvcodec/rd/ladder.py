@@ -149,6 +149,8 @@ class _Search:
 
     def between(self, best: int, worst: int) -> list[int]:
         """Notches to be tried for the points between both ends."""
+        if worst - best < 2:
+            return []
         top, bottom = self.known[best], self.known[worst]
         room = CLOSE * (top - bottom) / max(1, self.points - 1)
         wanted = []
