@@ -84,8 +84,9 @@ def _rate(rate: dict[str, Any] | None) -> str:
 def _conditions(results: rd.Results) -> str:
     told = results.data["conditions"]
     frames = f"at most {told['frames']} frames each" if told["frames"] else "all frames"
-    return (f"{len(results.clips)} clips, {frames}, key frames at most {told['key_interval']} apart, "
-            f"{told['threads']} thread{'' if told['threads'] == 1 else 's'} on {told['machine']['cpu']}; whole files. " + " ".join(results.notes))
+    cores = f"{told['threads']} thread{'' if told['threads'] == 1 else 's'} on {told['machine']['cpu']}"
+    return " ".join([f"{len(results.clips)} clips, {frames}, key frames at most {told['key_interval']} apart, {cores}; "
+                     "whole files.", *results.notes])
 
 
 STUDIES = {"table": table, "bd": bd, "text": text}
