@@ -22,6 +22,7 @@ VERBS = {
     "probe": "Say what is in an .xvc file.",
     "captions": "Read the captions of an .xvc file, or replace them.",
     "verify": "Check every byte and every symbol of an .xvc file.",
+    "rd": "Compare codecs: rate-distortion studies, plots, BD-rates.",
     "models": "List the models that ship, their size and cost.",
     "export": "Write a model as ONNX graphs.",
     "train": "Train a model from a recipe.",

@@ -74,7 +74,42 @@ class Pair(click.ParamType[tuple[str, str]]):
         return key.strip(), text
 
 
+class Words(click.ParamType[tuple[str, ...]]):
+    """`a,b,c` as names."""
+
+    name = "a,b,c"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """The names, each once, in their order; fails where there is none."""
+        if isinstance(value, tuple):
+            return value
+        words = tuple(dict.fromkeys(word.strip() for word in str(value).split(",") if word.strip()))
+        if not words:
+            self.fail(f"'{value}' is empty; write names with commas between them", param, ctx)
+        return words
+
+
+class Numbers(click.ParamType[tuple[float, ...]]):
+    """`22,27,32` as numbers."""
+
+    name = "a,b,c"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
+        """The numbers, each once, rising; fails for what is no finite number."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            numbers = tuple(sorted({float(part) for part in str(value).split(",")}))
+        except ValueError:
+            numbers = ()
+        if not numbers or not all(map(math.isfinite, numbers)):
+            self.fail(f"'{value}' is not a list of numbers; write them as 22,27,32", param, ctx)
+        return numbers
+
+
 TIME = Time()
 RATE = Amount("rate", "500k or 1.5M (bits a second)")
 SIZE = Amount("size", "800k, 2M or 1.5MiB")
 PAIR = Pair()
+WORDS = Words()
+NUMBERS = Numbers()
