@@ -141,7 +141,7 @@ def entry(clip: Clip, output: Path) -> dict[str, Any]:
 def _point(task: Task, record: Record, names: Sequence[str], worker: Worker) -> dict[str, Any]:
     clip, found = task.clip, {name: record.values[name].measured for name in names}
     measured = {name: value for name, value in found.items() if value}
-    fps = entry(clip, Path())["fps"]
+    fps, stream = entry(clip, Path())["fps"], worker.store.stream(task)
     return {"clip": clip.name, "codec": task.codec.name, "crf": task.setting, "bytes": record.bytes,
             "overhead_bytes": record.overhead, "bpp": 8 * record.bytes / clip.pixels,
             "kbps": 8 * record.bytes * fps / clip.frames / 1000, "encode_s": _short(record.encode_s),
@@ -149,7 +149,7 @@ def _point(task: Task, record: Record, names: Sequence[str], worker: Worker) -> 
             "metrics": {name: value.clip for name, value in measured.items()},
             "frames": {name: [None] * value.first + [_short(number) for number in value.frames]
                        for name, value in measured.items()},
-            "stream": f"streams/{worker.store.stream(task).name}"}
+            "stream": f"streams/{stream.name}" if stream.exists() else None}
 
 
 def _short(value: float | None) -> float | None:

@@ -86,8 +86,6 @@ class Schedule:
                 self._pool = Pool(self._options.jobs, self._worker.store, names, self._options.squeezenet)
             ready = self._pool.finish(tasks)
         there = {self._worker.store.stem(task) for task in tasks if self._worker.store.find(task)}
-        for task in tasks:
-            self._total.setdefault(task.codec.name, 0)
         last = time.monotonic()
         for task, record in ready:
             self.records[task.codec.name, task.setting, task.clip.name] = record

@@ -121,13 +121,14 @@ class Store:
         return self.folder / "streams" / f"{self.stem(task)}{task.codec.suffix(task.clip)}"
 
     def find(self, task: Task) -> Record | None:
-        """The point, when it is finished and its stream is there, whole as far as the size tells."""
+        """The point, when it is finished and its stream is not spoilt; the stream may be gone, the figures stay true."""
         try:
             kept = json.loads(self._point(task).read_text(encoding="utf-8"))
             if kept["schema"] != SCHEMA or kept["identity"] != self.identity(task):
                 return None
-            record = _record(kept["record"])
-            return record if self.stream(task).stat().st_size == kept["file_bytes"] else None
+            stream = self.stream(task)
+            spoilt = stream.exists() and stream.stat().st_size != kept["file_bytes"]
+            return None if spoilt else _record(kept["record"])
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 

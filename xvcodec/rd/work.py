@@ -37,12 +37,12 @@ class Worker:
             XvcError: one sentence that names codec and clip.
         """
         try:
-            record = self.store.find(task)
-            if record is None:
-                record = self._code(task)
-            elif missing := record.lacks(self.metrics):
-                frames = task.codec.decode(self.store.stream(task), task.clip)
-                record = record.with_values(self._measure(task, missing, frames))
+            record, stream = self.store.find(task), self.store.stream(task)
+            missing = record.lacks(self.metrics) if record else []
+            if record is None or (missing and not stream.exists()):
+                return self._code(task)
+            if missing:
+                record = record.with_values(self._measure(task, missing, task.codec.decode(stream, task.clip)))
                 self.store.save(task, record)
             return record
         except (XvcError, BitstreamError, OSError) as error:

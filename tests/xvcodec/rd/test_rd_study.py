@@ -104,15 +104,26 @@ def test_what_was_spoilt_is_made_again(clips: Path, tmp_path: Path, encodes: lis
     points, streams = sorted((report / "points").iterdir()), sorted((report / "streams").iterdir())
     points[0].write_text("{}")
     streams[1].write_bytes(b"cut")
-    streams[2].unlink()
     (report / "streams" / ".rest.mkv.1a2b.part").write_bytes(b"of a killed run")
     again = rd.run([clips], [X264], ["psnr"], report, crf=[20, 30])
-    assert len(encodes) == 4 + 3
+    assert len(encodes) == 4 + 2
     assert [point["bytes"] for point in again.data["points"]] == [point["bytes"] for point in first.data["points"]]
     assert not list((report / "streams").glob(".*"))
     video(clips / "one.mkv", seed=9)
     rd.run([clips], [X264], ["psnr"], report, crf=[20, 30])
-    assert len(encodes) == 7 + 2, "another file under the same name is another clip"
+    assert len(encodes) == 6 + 2, "another file under the same name is another clip"
+
+
+def test_figures_stay_when_streams_go(clips: Path, tmp_path: Path, encodes: list[str]) -> None:
+    first = rd.run([clips], [X264], ["psnr"], tmp_path / "report", crf=[20])
+    for stream in (tmp_path / "report" / "streams").iterdir():
+        stream.unlink()
+    again = rd.run([clips], [X264], ["psnr"], tmp_path / "report", crf=[20])
+    assert len(encodes) == 2
+    assert [point["metrics"] for point in again.data["points"]] == [point["metrics"] for point in first.data["points"]]
+    assert {point["stream"] for point in again.data["points"]} == {None}
+    rd.run([clips], [X264], ["psnr", "ssim"], tmp_path / "report", crf=[20])
+    assert len(encodes) == 4, "another metric needs the stream"
 
 
 def test_an_interrupted_study_goes_on(clips: Path, tmp_path: Path, encodes: list[str]) -> None:
