@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+# before any library reads it: threads of small products spin, and on a busy machine each waits for all others
+for _library in ("OMP", "OPENBLAS", "MKL"):
+    os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
+
 
 @pytest.fixture(scope="session")
 def data_dir() -> Path:

@@ -85,5 +85,5 @@ def rgb_error(source: Frame, decoded: Frame, info: VideoInfo) -> NDArray[np.int1
 
 def mean_square(difference: NDArray[np.int16]) -> float:
     """Mean of the squares of an array of any shape; the sum is exact."""
-    flat = difference.ravel().astype(np.float64)
-    return float(flat @ flat) / flat.size
+    # no dot product: BLAS would wake its threads for it, and two processes that do so starve each other
+    return int(np.square(difference, dtype=np.int32).sum(dtype=np.int64)) / difference.size

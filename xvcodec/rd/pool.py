@@ -55,7 +55,10 @@ _worker: Worker | None = None
 
 def _start(store: Store, metrics: Sequence[str], squeezenet: str | Path | None) -> None:
     """Begin a process: Ctrl-C is the parent's to hear, and when the parent is gone, this one goes, too."""
+    import torch
+
     global _worker
+    torch.set_num_threads(1)  # several processes with threads of their own would wait for each other
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_follow, daemon=True).start()
     _worker = Worker(store, metrics, squeezenet)
