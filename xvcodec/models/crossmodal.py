@@ -34,7 +34,7 @@ class CrossmodalConfig:
     key_blocks: tuple[int, int] = (2, 4)  # residual blocks in encoder and decoder of key frames
     anchor_blocks: tuple[int, int] = (2, 5)  # the same for anchors
     between_blocks: tuple[int, int] = (3, 5)  # the same for the frames between
-    latents: tuple[int, int, int] = (288, 256, 192)  # latent channels of key, anchor, between
+    leading: tuple[int, int, int] = (288, 256, 192)  # latent channels of key, anchor, between that networks correct
     hyper: int = 24  # channels of each hyper-latent
     memory: int = 48  # channels of decoded features handed from anchor to anchor
     text: int = 96  # size of a caption token
@@ -45,7 +45,7 @@ class CrossmodalConfig:
 
 MAIN = CrossmodalConfig("crossmodal")
 FAST = CrossmodalConfig("crossmodal-fast", width=80, key_blocks=(1, 1), anchor_blocks=(1, 2), between_blocks=(1, 2),
-                        latents=(160, 128, 96), hyper=16, memory=24, refiners=(24, 3, 24, 3, 16, 2), features=4)
+                        leading=(160, 128, 96), hyper=16, memory=24, refiners=(24, 3, 24, 3, 16, 2), features=4)
 
 
 @dataclass
@@ -55,6 +55,10 @@ class Picture:
     luma: Tensor
     chroma: Tensor
     memory: Tensor | None = None
+
+    def detach(self) -> Picture:
+        """The same without history."""
+        return Picture(self.luma.detach(), self.chroma.detach(), None if self.memory is None else self.memory.detach())
 
 
 def pack(luma: Tensor, chroma: Tensor, together: int = 1) -> Tensor:
@@ -101,17 +105,17 @@ class Crossmodal(nn.Module):
         self.config = config
         key, anchor, between = config.refiners[:2], config.refiners[2:4], config.refiners[4:]
         self.key = ConditionalCoder(
-            self._sizes(1, 0, config.key_blocks, config.latents[0], config.memory, key, 0.85))
+            self._sizes(1, 0, config.key_blocks, config.leading[0], config.memory, key, 0.85))
         self.anchor = ConditionalCoder(
-            self._sizes(1, config.memory, config.anchor_blocks, config.latents[1], config.memory, anchor, 1.0))
+            self._sizes(1, config.memory, config.anchor_blocks, config.leading[1], config.memory, anchor, 1.0))
         self.between = ConditionalCoder(
-            self._sizes(BETWEEN, BETWEEN * PICTURE, config.between_blocks, config.latents[2], 0, between, 1.35))
+            self._sizes(BETWEEN, BETWEEN * PICTURE, config.between_blocks, config.leading[2], 0, between, 1.35))
 
-    def _sizes(self, pictures: int, hints: int, blocks: tuple[int, int], latents: int, memory: int,
+    def _sizes(self, pictures: int, hints: int, blocks: tuple[int, int], leading: int, memory: int,
                refiner: tuple[int, int], coarseness: float) -> CoderConfig:
         config = self.config
-        return CoderConfig(pictures, hints, config.width, blocks[0], blocks[1], latents, config.hyper, config.text,
-                           memory, refiner, config.features, coarseness)
+        return CoderConfig(pictures, hints > 0, hints, config.width, blocks[0], blocks[1], leading, config.hyper,
+                           config.text, memory, refiner, config.features, coarseness)
 
     def predict_key(self, count: int, height: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
         """Base (zero) and hints (none) of a key frame: [N, 96, H/8, W/8] and [N, 0, H/8, W/8]."""

@@ -48,6 +48,15 @@ class Block(nn.Module):
         return x + self.narrow(F.silu(self.widen(self.depthwise(x))))
 
 
+def both_sides(x: Tensor) -> Tensor:
+    """SiLU of x and of -x, [N, C, H, W] -> [N, 2 C, H, W]: the activation in front of a head.
+
+    SiLU alone can close: while a head is still noise, pushing its inputs far below zero lowers the loss, and a closed
+    gate has no gradient to open again (measured: docs/experiments.md). One of the two sides is always open.
+    """
+    return torch.cat((F.silu(x), F.silu(-x)), dim=1)
+
+
 class Knots(nn.Module):
     """A vector for each quality, piecewise linear in q. `start` [KNOTS, C] or [C] gives the first values."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from xvcodec.models.layers import Block, Pointwise, dense
+from xvcodec.models.layers import Block, Pointwise, both_sides, dense
 
 PLANES = 6
 """Channels of a picture at half resolution: four luma phases, two chroma planes."""
@@ -25,13 +25,13 @@ REACH = 8.0
 class Refiner(nn.Module):
     """Decoded pictures, their prediction and features of the decoder -> mended pictures. Starts as no change."""
 
-    def __init__(self, pictures: int, trunk: int, width: int, blocks: int, features: int) -> None:
+    def __init__(self, pictures: int, predicted: bool, trunk: int, width: int, blocks: int, features: int) -> None:
         super().__init__()
-        self.pictures = pictures
+        self.pictures, self.predicted = pictures, predicted
         self.lift = Pointwise(trunk, pictures * features * PACKED**2)
-        self.stem = nn.Conv2d(2 * PLANES + features, width, 3, padding=1)
+        self.stem = nn.Conv2d((1 + predicted) * PLANES + features, width, 3, padding=1)
         self.blocks = nn.ModuleList(Block(width) for _ in range(blocks))
-        self.head = nn.Conv2d(width, PLANES, 3, padding=1)
+        self.head = nn.Conv2d(2 * width, PLANES, 3, padding=1)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
 
@@ -49,11 +49,13 @@ class Refiner(nn.Module):
         picture = self._apart(rough)
         means = F.interpolate(F.avg_pool2d(picture, FLAT), scale_factor=float(FLAT), mode="bilinear")
         detail = ((picture - means) * (0.5 / unit)).clamp(-REACH, REACH)
-        coded = (self._apart(rough - base) * (0.5 / unit)).clamp(-REACH, REACH)
-        x = self.stem(dense(detail, coded, self._apart(self.lift(trunk))))
+        seen = [detail, self._apart(self.lift(trunk))]
+        if self.predicted:
+            seen.insert(1, (self._apart(rough - base) * (0.5 / unit)).clamp(-REACH, REACH))
+        x = self.stem(dense(*seen))
         for block in self.blocks:
             x = block(x)
-        change = self.head(F.silu(x)).float() * unit
+        change = self.head(both_sides(x)).float() * unit
         return rough + F.pixel_unshuffle(change, PACKED).reshape(rough.shape)
 
     def _apart(self, packed: Tensor) -> Tensor:

@@ -58,9 +58,9 @@ class Analyse(nn.Module):
         coder: ConditionalCoder = getattr(self.model, self.kind)
         pictures = (pack_several if self.kind == "between" else pack)(luma, chroma)
         base, hints = _predict(self.model, self.kind, tuple(state), pictures[:, :, ::2, ::2])
-        y = coder.encoder(pictures, base, hints, q, text, mask) / coder.step(q)
+        y = coder.analyse(pictures, base, hints, q, text, mask)
         z = torch.round(coder.prior.hyper(y))
-        return y - coder.prior.means(z, base, hints, q), z
+        return y - coder.means(z, base, hints, q), z
 
 
 class Scales(nn.Module):
@@ -88,8 +88,7 @@ class Synthesise(nn.Module):
         *state, q, text, mask = rest
         coder: ConditionalCoder = getattr(self.model, self.kind)
         base, hints = _predict(self.model, self.kind, tuple(state), symbols)
-        latent = (symbols + coder.prior.means(z, base, hints, q)) * coder.step(q)
-        packed, memory = coder.decoder(latent, base, hints, q, text, mask)
+        packed, memory = coder.synthesise(symbols + coder.means(z, base, hints, q), base, hints, q, text, mask)
         if self.kind == "between":
             return unpack_several(packed)
         return (*unpack(packed), memory)

@@ -62,7 +62,8 @@ def _narrow(value: torch.Tensor) -> torch.Tensor:
 
 def save_model(module: Crossmodal, tables: TableSet, contexts: FieldContexts, folder: Path) -> Path:
     """Write a baked model into `folder` under its hashed name and return the path."""
-    tensors = {f"net.{name}": _narrow(value).contiguous() for name, value in module.state_dict().items()}
+    tensors = {f"net.{name}": _narrow(value).contiguous() for name, value in module.state_dict().items()
+               if ".transform." not in name}  # constants
     tensors["tables.frequencies"] = torch.from_numpy(tables.frequencies.astype(np.uint16))
     tensors["tables.lowest"] = torch.tensor([tables.lowest], dtype=torch.int32)
     tensors |= {f"fields.{name}": torch.from_numpy(array) for name, array in contexts.to_tensors().items()}
@@ -123,8 +124,10 @@ def _assemble(config: CrossmodalConfig, tensors: dict[str, torch.Tensor], digest
             coder = getattr(module, kind)
             coder.prior.scales = IntegerScales(config.hyper, coder.config.latents)
     state = {name.removeprefix("net."): value for name, value in tensors.items() if name.startswith("net.")}
+    constants = {f"{kind}.transform.{name}": value for kind in KINDS
+                 for name, value in getattr(module, kind).transform.state_dict().items()}
     module.load_state_dict({name: value.float() if value.dtype == torch.float16 else value
-                            for name, value in state.items()}, assign=True)
+                            for name, value in state.items()} | constants, assign=True)
     for kind in KINDS:
         getattr(module, kind).prior.scales.check()
     frequencies = tensors["tables.frequencies"].numpy().astype(np.int64)

@@ -55,7 +55,7 @@ def export_graphs(model: Crossmodal, folder: Path, steps: Iterable[str] = tuple(
     return written
 
 
-_MEANS = ("log_step.", "prior.lift.", "prior.hint.", "prior.tone.", "prior.mean.")
+_MEANS = ("transform.", "log_step.", "prior.lift.", "prior.hint.", "prior.tone.", "prior.block.", "prior.mean.")
 _PARTS = {
     "analyse": ("encoder.", "prior.analyse.", *_MEANS),
     "scales": ("prior.scales.first_", "prior.scales.second_", "prior.scales.last_"),

@@ -35,6 +35,12 @@ class Batch:
     fields: Tensor  # [N, n, 4, 3, S/8, S/8] quarter pixels and sides
     captions: list[str]
 
+    def part(self, done: int, chunks: int) -> Batch:
+        """`chunks` chunks after the first `done` ones; the key frame goes with the first."""
+        first, last = 1 + done * CHUNK if done else 0, 1 + (done + chunks) * CHUNK
+        return Batch(self.luma[:, first:last], self.chroma[:, first:last], self.fields[:, done : done + chunks],
+                     self.captions)
+
 
 class Clips:
     """Random crops out of a folder made by `prepare` and `search_clips`. Not thread-safe; seeded."""

@@ -19,12 +19,12 @@ import torch
 from torch import Tensor
 
 from xvcodec.models.coder import RATE_WEIGHT, nominal_step
-from xvcodec.models.crossmodal import CHUNK, Crossmodal, CrossmodalConfig
+from xvcodec.models.crossmodal import CHUNK, Crossmodal, CrossmodalConfig, Picture
 from xvcodec.text.load import load_text_encoder
 from xvcodec.training import parallel
 from xvcodec.training.data import Batch, Clips
 from xvcodec.training.sequence import Coded, run
-from xvcodec.training.start import set_linear_paths
+from xvcodec.training.start import set_scales
 
 RGB_ERROR = 1.355
 """Squared error in RGB (0 to 1) for one of the packed picture: 1.164^2, limited range BT.709."""
@@ -38,19 +38,24 @@ class Recipe:
     minutes: float  # wall-clock limit of this run
     batch: int = 4  # clips a step
     photographs: int = 3  # photographs a step
-    chunks: int = 2  # chunks of four frames in a clip
+    chunks: int = 3  # chunks of four frames in a clip
     size: int = 128  # side of the crops
     rate: float = 6e-4  # learning rate of the networks
-    linear: float = 0.05  # factor for the linear paths: higher undoes their start
     integer: float = 0.5  # factor for the weights of the integer scale networks
     index: float = 50.0  # factor for their biases, which count in table indices (one is 12 % of scale)
     filter: float = 5.0  # factor for the loop filters: small convolutions that see many pixels
     warm: int = 100  # steps of warm-up
     fall: float = 0.25  # share of the time in which the rate falls to 2 %
-    averaging: float = 0.998  # decay of the weight average that is released
+    averaging: float = 0.999  # decay of the weight average that is released
     caption_drop: float = 0.25  # share of captioned clips that train without their caption
     tail: float = 3.0  # weight of the last chunk: it stands for all later ones of a GOP of 32
     seed: int = 0
+
+
+def frames_of(coded: Coded) -> Tensor:
+    """How many frames each unit of a pass stands for: [key] + [anchor, frames between] of each chunk."""
+    units = coded.error.shape[1]
+    return torch.tensor([1.0] * (units % 2) + [1.0, CHUNK - 1.0] * (units // 2), device=coded.error.device)
 
 
 def loss_of(coded: Coded, pixels: int, tail: float) -> Tensor:
@@ -60,10 +65,10 @@ def loss_of(coded: Coded, pixels: int, tail: float) -> Tensor:
     mean is ruled by the samples that need most bits.
     """
     units = coded.error.shape[1]
-    frames = torch.tensor([1.0] + [CHUNK - 1.0, 1.0] * ((units - 1) // 2), device=coded.error.device)
+    frames = frames_of(coded)
     weight = torch.ones_like(frames)
     if units > 1:
-        weight[-2:] = tail
+        weight[-2:] = tail  # of the last chunk
     total = (frames * weight).sum()
     distortion = (coded.error / nominal_step(coded.quality).square() * (frames * weight)).sum(1)
     rate = (coded.bits * weight).sum(1) / pixels
@@ -71,8 +76,6 @@ def loss_of(coded: Coded, pixels: int, tail: float) -> Tensor:
 
 
 def _factor_of(name: str, recipe: Recipe) -> float:
-    if ".linear." in name:
-        return recipe.linear
     if ".refiner." in name:
         return recipe.filter
     if ".scales." not in name:
@@ -108,7 +111,7 @@ class Trainer:
         if checkpoint.exists():
             self._load()
         else:
-            set_linear_paths(self.model, self.clips)
+            set_scales(self.model, self.clips)
             parallel.broadcast(self.model)
             self.average = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
 
@@ -177,36 +180,60 @@ class Trainer:
         return torch.from_numpy(tokens).to(self.device), torch.from_numpy(mask).float().to(self.device)
 
     def _step(self) -> dict[str, Tensor]:
+        """One batch of clips, window after window: each is a step of the optimiser, and begins where the last ended.
+
+        Gradients do not pass between windows; what a window begins from is the codec's own output of frames before.
+        """
         recipe = self.recipe
-        figures: dict[str, Tensor] = {}
-        self.optimiser.zero_grad()
-        area = recipe.size**2
-        for batch, share in ((self.clips.clips(recipe.batch, recipe.chunks, recipe.size), 1.0),
-                             (self.clips.photographs(recipe.photographs, recipe.size), 0.15)):
-            q = torch.rand(len(batch.captions), device=self.device).pow(0.8) * 63.0  # a little more often coarse
-            with torch.autocast(self.device.type, torch.bfloat16):
-                coded = run(self.model, batch.luma, batch.chroma, batch.fields, q, *self._text(batch))
-            loss = loss_of(coded, area, recipe.tail)
-            (loss * share).backward()
-            frames = batch.luma.shape[1]
-            self.pixels += area * frames * len(batch.captions)
-            figures |= _figures("clip" if frames > 1 else "photo", coded, loss.detach(), area, frames)
-        parallel.average_gradients(self.model)
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        if not math.isfinite(float(norm)):
-            self.report(json.dumps({"skipped": self.step}))
-            return {}
-        self.optimiser.step()
-        with torch.no_grad():
-            decay = min(self.recipe.averaging, (1.0 + self.step) / (10.0 + self.step))
-            for name, value in self.model.state_dict().items():
-                self.average[name].lerp_(value, 1.0 - decay)
+        photographs = self.clips.photographs(recipe.photographs, recipe.size)
+        figures = {f"photo_{name}": value for name, value in self._pass(photographs, 0.15)[1].items()}
+        clips = self.clips.clips(recipe.batch, recipe.chunks, recipe.size)
+        text = self._text(clips)
+        q = self._qualities(recipe.batch)
+        before, done = None, 0
+        for chunks in windows(recipe.chunks):
+            part = clips.part(done, chunks)
+            before, found = self._pass(part, 1.0, q, text, before)
+            figures |= {f"{'clip' if done == 0 else 'later'}_{name}": value for name, value in found.items()}
+            self._update()
+            done += chunks
         return figures
 
+    def _qualities(self, count: int) -> Tensor:
+        return torch.rand(count, device=self.device).pow(0.8) * 63.0  # a little more often coarse
 
-def _figures(kind: str, coded: Coded, loss: Tensor, area: int, frames: int) -> dict[str, Tensor]:
-    """Loss, PSNR and bits a pixel of a batch, left on the device until they are reported."""
-    weight = torch.tensor([1.0] + [CHUNK - 1.0, 1.0] * ((frames - 1) // CHUNK), device=loss.device)
-    error = (coded.error.detach() * weight).sum(1) / frames
-    return {f"{kind}_loss": loss, f"{kind}_psnr": (-10 * torch.log10(RGB_ERROR * error)).mean(),
-            f"{kind}_bpp": coded.bits.detach().sum(1).mean() / area / frames}
+    def _pass(self, batch: Batch, share: float, q: Tensor | None = None, text: tuple[Tensor, Tensor] | None = None,
+              before: Picture | None = None) -> tuple[Picture, dict[str, Tensor]]:
+        """Gradients of a batch, its last picture, and its figures."""
+        count, frames = batch.luma.shape[:2]
+        q = self._qualities(count) if q is None else q
+        with torch.autocast(self.device.type, torch.bfloat16):
+            coded = run(self.model, batch.luma, batch.chroma, batch.fields, q, *(text or self._text(batch)), before)
+        area = self.recipe.size**2
+        loss = loss_of(coded, area, self.recipe.tail)
+        (loss * share).backward()
+        self.pixels += area * frames * count
+        weight = frames_of(coded) / frames
+        error = (coded.error.detach() * weight).sum(1)
+        return coded.last.detach(), {"loss": loss.detach(), "psnr": (-10 * torch.log10(RGB_ERROR * error)).mean(),
+                                     "bpp": coded.bits.detach().sum(1).mean() / area / frames}
+
+    def _update(self) -> None:
+        """A step of the optimiser with the gradients that there are, unless they are not finite."""
+        parallel.average_gradients(self.model)
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        if math.isfinite(float(norm)):
+            self.optimiser.step()
+            with torch.no_grad():
+                decay = min(self.recipe.averaging, (1.0 + self.step) / (10.0 + self.step))
+                for name, value in self.model.state_dict().items():
+                    self.average[name].lerp_(value, 1.0 - decay)
+        else:
+            self.report(json.dumps({"skipped": self.step}))
+        self.optimiser.zero_grad()
+
+
+def windows(chunks: int) -> list[int]:
+    """Chunks that are trained together: the first with its key frame, then two at a time."""
+    rest = chunks - 1
+    return [1] + [2] * (rest // 2) + [1] * (rest % 2)

@@ -26,6 +26,11 @@ def laplace_bits(value: Tensor, scale: Tensor) -> Tensor:
     return torch.where(bits > 24.0, 24.0 + (bits - 24.0) * 0.05, bits)
 
 
+def unless_skipped(bits: Tensor, index: Tensor) -> Tensor:
+    """Bits of latent symbols with their tables: nothing under a skipped table, but with the gradient that could widen it."""
+    return torch.where(index < SKIP, bits - bits.detach(), bits)
+
+
 def noisy(value: Tensor) -> Tensor:
     """Value plus uniform noise of one quantiser step."""
     return value + torch.rand_like(value) - 0.5

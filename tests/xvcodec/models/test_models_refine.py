@@ -12,7 +12,7 @@ TRUNK = 8
 
 def refiner(pictures: int, trained: bool) -> Refiner:
     torch.manual_seed(0)
-    made = Refiner(pictures, TRUNK, 8, 1, 2).eval().requires_grad_(False)
+    made = Refiner(pictures, True, TRUNK, 8, 1, 2).eval().requires_grad_(False)
     if trained:
         torch.nn.init.normal_(made.head.weight, std=0.1)
     return made
@@ -52,3 +52,11 @@ def test_brightness_passes_through() -> None:
     filter_ = refiner(1, True)
     brighter = filter_(rough + 0.25, base + 0.25, trunk, step)
     assert torch.allclose(brighter, filter_(rough, base, trunk, step) + 0.25, atol=1e-5)
+
+
+def test_key_frames_have_no_prediction_to_look_at() -> None:
+    rough, base, trunk, step = inputs(1)
+    torch.manual_seed(0)
+    made = Refiner(1, False, TRUNK, 8, 1, 2).eval().requires_grad_(False)
+    torch.nn.init.normal_(made.head.weight, std=0.1)
+    assert torch.equal(made(rough, base, trunk, step), made(rough, torch.zeros_like(base), trunk, step))

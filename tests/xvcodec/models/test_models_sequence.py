@@ -9,12 +9,12 @@ import torch
 
 from xvcodec.codec.crossmodal import SKIP, qualities
 from xvcodec.models.crossmodal import FAST, Crossmodal
-from xvcodec.training.loop import loss_of
+from xvcodec.training.loop import frames_of, loss_of, windows
 from xvcodec.training.rate import laplace_bits, quantised, scale_of
 from xvcodec.training.sequence import Coded, run
 
 TINY = replace(FAST, name="tiny", width=12, key_blocks=(1, 1), anchor_blocks=(1, 1), between_blocks=(1, 1),
-               latents=(6, 5, 4), hyper=4, memory=4, refiners=(6, 1, 6, 1, 6, 1), features=2)
+               leading=(6, 5, 4), hyper=4, memory=4, refiners=(6, 1, 6, 1, 6, 1), features=2)
 
 
 def coded(chunks: int, model: Crossmodal) -> Coded:
@@ -34,7 +34,7 @@ def test_each_kind_of_picture_has_its_own_quality(model: Crossmodal) -> None:
     result = coded(2, model)
     assert result.error.shape == result.bits.shape == result.quality.shape == (2, 5)
     of = qualities(TINY, 50.0, 32)
-    expected = [of[kind] for kind in ("key", "between", "anchor", "between", "anchor")]
+    expected = [of[kind] for kind in ("key", "anchor", "between", "anchor", "between")]
     assert result.quality[1].tolist() == pytest.approx(expected)
     assert coded(0, model).quality[:, 0].tolist() == [20.0, 50.0]  # a photograph is coded at its nominal quality
 
@@ -43,8 +43,23 @@ def test_the_loss_reaches_every_network(model: Crossmodal) -> None:
     loss_of(coded(2, model), 64 * 96, 2.0).backward()
     for name in ("key", "anchor", "between"):
         coder = getattr(model, name)
-        for part in (coder.encoder.head, coder.decoder.head, coder.decoder.refiner.head, coder.prior.mean[-1]):
+        for part in (coder.encoder.head, coder.decoder.head, coder.decoder.refiner.head, coder.prior.mean):
             assert part.weight.grad is not None and part.weight.grad.abs().max() > 0, name
+
+
+def test_windows_go_on_where_the_last_one_ended(model: Crossmodal) -> None:
+    """Coding in two windows is coding in one, but for the gradients."""
+    torch.manual_seed(1)
+    luma, chroma = torch.rand(1, 9, 1, 64, 96) - 0.5, torch.rand(1, 9, 2, 32, 48) - 0.5
+    fields, rest = torch.zeros(1, 2, 4, 3, 8, 12), (torch.tensor([40.0]), torch.rand(1, 3, 96), torch.ones(1, 3))
+    whole = run(model, luma, chroma, fields, *rest, hard=True)
+    first = run(model, luma[:, :5], chroma[:, :5], fields[:, :1], *rest, hard=True)
+    second = run(model, luma[:, 5:], chroma[:, 5:], fields[:, 1:], *rest, first.last.detach(), hard=True)
+    assert torch.allclose(torch.cat((first.error, second.error), 1), whole.error)
+    assert torch.allclose(torch.cat((first.bits, second.bits), 1), whole.bits)
+    assert torch.equal(second.quality[0], first.quality[0, 1:]), "a window in the middle is no photograph"
+    assert frames_of(first).tolist() == [1.0, 1.0, 3.0] and frames_of(second).tolist() == [1.0, 3.0]
+    assert windows(1) == [1] and windows(4) == [1, 2, 1] and windows(7) == [1, 2, 2, 2]
 
 
 def test_rounding_while_training_is_that_of_the_encoder() -> None:
