@@ -74,16 +74,16 @@ class ModelInfo:
 
 def list_models() -> list[ModelInfo]:
     """The models that ship with the package."""
+    from xvcodec.families import family_of
     from xvcodec.models.cost import kmac_per_pixel
     from xvcodec.models.weights import load_model, shipped
 
-    about = {"crossmodal": "general coding, the default", "crossmodal-fast": "real time on a CPU"}
     rows = []
     for name in shipped():
         model = load_model(name)
         cost = kmac_per_pixel(model.module)
         rows.append(ModelInfo(name, model.path.name, model.hash.hex(), model.parameters, model.path.stat().st_size,
-                              cost.encode, cost.decode, about.get(name, "")))
+                              cost.encode, cost.decode, family_of(model.module).about.get(name, "")))
     return rows
 
 

@@ -80,10 +80,19 @@ class Video:
         decoder = self._decoder()
         return (to_rgb(frame, decoder.info) for frame in decoder.frames())
 
-    def latents(self) -> Iterator[dict[str, NDArray[np.int32]]]:
-        """Every GOP's integers by stream name ("key.y", "anchor.z", ..., and "fields"), shapes as in SPEC.md."""
-        for decoded in self._decoder().symbols():
-            yield {**decoded.symbols.latents, "fields": decoded.symbols.fields}
+    def integers(self) -> Iterator[dict[str, NDArray[np.int32]]]:
+        """Every GOP's integers by the name of their stream, as they are in the file."""
+        decoder = self._decoder()
+        return (decoder.session.codec.integers(decoded.symbols) for decoded in decoder.symbols())
+
+    def latents(self) -> Iterator[dict[str, NDArray[Any]]]:
+        """Every GOP's latents by name. Of crossmodal models these are the integers by stream ("key.y", "anchor.z", ...,
+        and "fields"; docs/crossmodal-streams.md): what they predict from is the pictures before.
+        """
+        decoder = self._decoder()
+        for decoded in decoder.symbols():
+            yield decoder.session.codec.latents(decoded.symbols, decoded.gop.quality / 256.0, decoder.guide(decoded.gop),
+                                                decoder.info.height, decoder.info.width)
 
     def close(self) -> None:
         """Close the file."""

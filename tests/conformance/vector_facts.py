@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from xvc_bitstream import Gop, Reader, get_coder
 
-from xvcodec.codec.crossmodal import CrossmodalCodec, Symbols
 from xvcodec.codec.entropy import StreamReader
 from xvcodec.codec.guidance import Guidance, text_between
 from xvcodec.codec.planes import padded_size, to_frames
 from xvcodec.codec.session import Session
+from xvcodec.families import family_of
 from xvcodec.media import Frame
 from xvcodec.models.weights import LoadedModel, load_for
 from xvcodec.runtime.base import Runtime
@@ -30,7 +30,7 @@ def session_for(reader: Reader, runtime: Runtime, model: LoadedModel) -> Session
     """A session for an open file on a given runtime."""
     text = text_encoder_by_id(reader.header.text_encoder)
     guidance = Guidance(text, model.module.config.text, runtime.device)
-    return Session(model, CrossmodalCodec(model, runtime), runtime, get_coder(reader.header.coder), guidance)
+    return Session(model, family_of(model.module).codec(model, runtime), runtime, get_coder(reader.header.coder), guidance)
 
 
 def model_of(path: Path) -> LoadedModel:
@@ -39,25 +39,24 @@ def model_of(path: Path) -> LoadedModel:
         return load_for(reader.header.model, reader.header.model_hash)
 
 
-def symbols_of(session: Session, reader: Reader, gop: Gop) -> Symbols:
+def symbols_of(session: Session, reader: Reader, gop: Gop) -> Any:
     """Every integer of a GOP."""
     read = StreamReader(gop, session.coder, session.model.tables)
     size = padded_size(reader.header.height, reader.header.width, session.codec.requirements.multiple_of)
-    symbols: Symbols = session.codec.decode_symbols(len(gop.pts), *size, gop.quality / 256.0, read)
-    return symbols
+    return session.codec.decode_symbols(len(gop.pts), *size, gop.quality / 256.0, read)
 
 
-def digest(symbols: list[Symbols]) -> str:
+def digest(symbols: list[dict[str, NDArray[np.int32]]]) -> str:
     """SHA-256 over names, shapes and values (int32, little endian) of all streams of all GOPs."""
     state = hashlib.sha256()
     for gop in symbols:
-        for name, array in sorted({**gop.latents, "fields": gop.fields}.items()):
+        for name, array in sorted(gop.items()):
             state.update(f"{name} {array.shape} ".encode())
             state.update(np.ascontiguousarray(array, "<i4").tobytes())
     return state.hexdigest()
 
 
-def pictures(session: Session, reader: Reader, symbols: list[Symbols]) -> list[Frame]:
+def pictures(session: Session, reader: Reader, symbols: list[Any]) -> list[Frame]:
     """Every frame, rounded, with the file's own captions as guidance."""
     head, frames = reader.header, []
     for gop, integers in zip(reader.gops(), symbols, strict=True):
@@ -87,5 +86,6 @@ def facts(path: Path, runtime: Runtime, model: LoadedModel) -> dict[str, Any]:
             "file": hashlib.sha256(path.read_bytes()).hexdigest(), "model": reader.header.model,
             "model_hash": reader.header.model_hash.hex(), "bit_depth": reader.header.bit_depth,
             "pts": [frame.pts for frame in frames],
-            "symbols": digest(symbols), "planes": planes, "samples": [samples(frame).tolist() for frame in frames],
+            "symbols": digest([session.codec.integers(gop) for gop in symbols]), "planes": planes,
+            "samples": [samples(frame).tolist() for frame in frames],
         }

@@ -19,9 +19,10 @@ from torch import Tensor
 
 from xvcodec.codec.family import CodedGop, CodedStream, Guide, PassStream, Planes, ReadStream, Requirements
 from xvcodec.codec.field_contexts import COMPONENTS
-from xvcodec.codec.fields import decode_fields, encode_fields
-from xvcodec.codec.quantise import Quantiser
-from xvcodec.models.crossmodal import BETWEEN, CHUNK, CrossmodalConfig
+from xvcodec.codec.fields import FieldContexts, decode_fields, encode_fields
+from xvcodec.codec.quantise import SKIP, Quantiser
+from xvcodec.models.coder import RATE_WEIGHT, nominal_step
+from xvcodec.models.crossmodal import BETWEEN, CHUNK, Crossmodal, CrossmodalConfig
 from xvcodec.models.search import price_of, search_between, search_forward
 from xvcodec.models.warp import BLOCK
 from xvcodec.models.weights import LoadedModel
@@ -30,9 +31,6 @@ from xvcodec.runtime.base import Runtime
 PRICE = 0.05
 """Squared steps that one bit is worth when rounding: below the model's own 0.1155, because later pictures are
 predicted from what is decoded. Measured against 0: 8 to 9 % fewer bits at equal PSNR; 0.08 and 0.11 gain less."""
-SKIP = 8
-"""Latent symbols with one of the narrowest tables (Laplace scale below 0.16) are zero and cost nothing: few would be
-anything else, and a 16-bit table spends bits on its other entries. Measured: 1 % fewer bits than coding them all."""
 FIELD_LIMIT = 2047
 """Largest vector component, quarter pixels."""
 
@@ -81,7 +79,9 @@ class CrossmodalCodec:
     requirements = Requirements(multiple_of=32, max_gop_pixels=1 << 28)
 
     def __init__(self, model: LoadedModel, runtime: Runtime) -> None:
-        self.model, self.runtime = model, runtime
+        assert isinstance(model.module, Crossmodal)
+        self.module, self.runtime = model.module, runtime
+        self.contexts: FieldContexts = model.extras
         self.quantiser = Quantiser(model.tables, PRICE, SKIP)
 
     @torch.inference_mode()
@@ -89,7 +89,7 @@ class CrossmodalCodec:
         """Motion fields int32 [n, 4, 3, H/8, W/8] of a GOP, found on the original pictures, priced for about `quality`."""
         luma = planes.luma.float()
         used = used_corrections(luma.shape[0])
-        of = qualities(self.model.module.config, quality, luma.shape[0])
+        of = qualities(self.module.config, quality, luma.shape[0])
         prices = {kind: price_of(of[kind]) for kind in ("anchor", "between")}
         blocks = (luma.shape[-2] // BLOCK, luma.shape[-1] // BLOCK)
         fields = torch.zeros(len(used), 1 + BETWEEN, COMPONENTS, *blocks)
@@ -108,7 +108,7 @@ class CrossmodalCodec:
     @torch.inference_mode()
     def encode(self, planes: Planes, analysis: NDArray[np.int32], quality: float, guide: Guide) -> CodedGop:
         """Code at quality (crf) 0 to 63."""
-        pass_ = _Pass(self, qualities(self.model.module.config, quality, planes.luma.shape[0]), guide)
+        pass_ = _Pass(self, qualities(self.module.config, quality, planes.luma.shape[0]), guide)
         used = used_corrections(planes.luma.shape[0])
         luma, chroma = planes.luma, planes.chroma
         before = pass_.code("key", luma[:1], chroma[:1], ())
@@ -124,7 +124,7 @@ class CrossmodalCodec:
                 decoded.append((middle[0][:count], middle[1][:count]))
             decoded.append(after[:2])
             before, at = after, end
-        motion = PassStream("fields", analysis.shape, encode_fields(analysis, used, self.model.contexts))
+        motion = PassStream("fields", analysis.shape, encode_fields(analysis, used, self.contexts))
         return CodedGop([*pass_.streams(), motion], Planes(*(torch.cat(parts) for parts in zip(*decoded, strict=True))))
 
     @torch.inference_mode()
@@ -134,11 +134,11 @@ class CrossmodalCodec:
         h, w = height // 16, width // 16
         counts = {"key": 1, "anchor": len(used), "between": sum(count > 0 for count in used)}
         latents: dict[str, NDArray[np.int32]] = {}
-        quality_of = qualities(self.model.module.config, quality, frames)
+        quality_of = qualities(self.module.config, quality, frames)
         for kind, count in counts.items():
             if not count:
                 continue
-            scales = getattr(self.model.module, kind).prior.scales
+            scales = getattr(self.module, kind).prior.scales
             q = torch.full((1,), quality_of[kind])
             hyper = scales.hyper_indices(q)[0].expand(-1, h // 2, w // 2)
             latents[f"{kind}.z"] = z = read(f"{kind}.z", _bytes(hyper.expand(count, -1, -1, -1)))
@@ -146,8 +146,21 @@ class CrossmodalCodec:
             latents[f"{kind}.y"] = read(f"{kind}.y", np.concatenate(index), SKIP)
         vectors = (height // BLOCK, width // BLOCK)
         shape = (len(used), 1 + BETWEEN, COMPONENTS, *vectors)
-        fields = decode_fields((len(used), *vectors), used, self.model.contexts, read.passes("fields", shape))
+        fields = decode_fields((len(used), *vectors), used, self.contexts, read.passes("fields", shape))
         return Symbols(frames, fields, latents)
+
+    def integers(self, symbols: Symbols) -> dict[str, NDArray[np.int32]]:
+        """Every array of a GOP by the name of its stream."""
+        return {**symbols.latents, "fields": symbols.fields}
+
+    def latents(self, symbols: Symbols, quality: float, guide: Guide, height: int,
+                width: int) -> dict[str, NDArray[np.int32]]:
+        """The integers: in a closed loop latents mean nothing without the pictures they were predicted from."""
+        return self.integers(symbols)
+
+    def price(self, quality: float) -> float:
+        """The slope that the model was trained for."""
+        return RATE_WEIGHT * float(nominal_step(torch.tensor(quality))) ** 2
 
     def _scales(self, kind: str, z: NDArray[np.int32], quality: float) -> NDArray[np.uint8]:
         device = self.runtime.device
@@ -158,7 +171,7 @@ class CrossmodalCodec:
     def reconstruct(self, symbols: Symbols, quality: float, guide: Guide) -> Iterator[Planes]:
         """Pictures in display order: the key frame, then chunk after chunk."""
         device = self.runtime.device
-        quality_of = qualities(self.model.module.config, quality, symbols.frames)
+        quality_of = qualities(self.module.config, quality, symbols.frames)
 
         def synthesise(kind: str, number: int, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
             parts = (symbols.latents[f"{kind}.{part}"][number : number + 1].astype(np.float32) for part in "yz")
@@ -196,7 +209,7 @@ class _Pass:
         residual, z = self.runtime.run(f"{kind}.analyse", (luma, chroma, *state, q, *self.guide))
         index = self.runtime.run(f"{kind}.scales", (z, q))[0]
         symbols = self.codec.quantiser(residual, index)
-        scales = getattr(self.codec.model.module, kind).prior.scales
+        scales = getattr(self.codec.module, kind).prior.scales
         hyper = scales.hyper_indices(q.cpu())
         self.parts.setdefault(f"{kind}.z", []).append((z, hyper.expand(z.shape)))
         self.parts.setdefault(f"{kind}.y", []).append((symbols, index))

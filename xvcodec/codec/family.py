@@ -1,4 +1,4 @@
-"""What a model family offers to the codec: no more than this is needed to code files. `crossmodal` is the first."""
+"""What a model family offers to the codec: no more than this is needed to code files."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class PassStream:
 
 @dataclass(frozen=True)
 class Guide:
-    """A caption as the networks see it: text [1, T, D] float32 and mask [1, T]."""
+    """A caption as the networks see it: text [1, T, D] float32 and mask [1, T]; T is 0 without one."""
 
     text: Tensor
     mask: Tensor
@@ -81,10 +81,19 @@ class GopCodec(Protocol):
         """What hardly depends on quality (motion); done once for about `quality`, however many qualities are tried."""
 
     def encode(self, planes: Planes, analysis: Any, quality: float, guide: Guide) -> CodedGop:
-        """Code at quality (crf) 0 to 63, closed loop."""
+        """Code at quality (crf) 0 to 63."""
 
     def decode_symbols(self, frames: int, height: int, width: int, quality: float, read: ReadStream) -> Any:
         """Decode every integer of a GOP of padded size height x width; no floating-point network runs."""
+
+    def integers(self, symbols: Any) -> dict[str, NDArray[np.int32]]:
+        """What `decode_symbols` gave, as arrays by the name of their stream."""
+
+    def latents(self, symbols: Any, quality: float, guide: Guide, height: int, width: int) -> dict[str, NDArray[Any]]:
+        """What the family calls the latents of a GOP, by name, for pictures of height x width without padding."""
+
+    def price(self, quality: float) -> float:
+        """Squared error of luma (range 1, summed over pixels) that one bit is worth at a quality."""
 
     def reconstruct(self, symbols: Any, quality: float, guide: Guide) -> Iterator[Planes]:
         """Pictures of a GOP in display order, a few at a time."""

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from xvc_bitstream.coders import Coder, get_coder
 
-from xvcodec.codec.crossmodal import CrossmodalCodec
+from xvcodec.codec.family import GopCodec
 from xvcodec.codec.guidance import Guidance
+from xvcodec.families import family_of
 from xvcodec.models.weights import LoadedModel
 from xvcodec.runtime.base import Runtime
 from xvcodec.runtime.choose import choose_runtime
@@ -19,7 +20,7 @@ class Session:
     """A model ready to code GOPs."""
 
     model: LoadedModel
-    codec: CrossmodalCodec
+    codec: GopCodec
     runtime: Runtime
     coder: Coder
     guidance: Guidance
@@ -35,5 +36,5 @@ class Session:
             backend, device: as in `EncodeOptions`.
         """
         runtime = choose_runtime(model, backend, device, graphs=model.graphs)
-        return cls(model, CrossmodalCodec(model, runtime), runtime, get_coder(coder),
+        return cls(model, family_of(model.module).codec(model, runtime), runtime, get_coder(coder),
                    Guidance(text, model.module.config.text, runtime.device))

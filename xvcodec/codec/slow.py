@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import torch
-
 from xvcodec.codec.trial import Coded, Trial
-from xvcodec.models.coder import RATE_WEIGHT, nominal_step
 
 SPREAD = (-3.0, 3.0)
 """Qualities tried beside the one asked for."""
@@ -19,15 +16,10 @@ def refine(trial: Trial, coded: Coded) -> Coded:
     """
     nominal = coded.quality
     options = [coded] + [trial.code(min(63.0, max(0.0, nominal + step))) for step in SPREAD]
-    price = nominal_price(nominal)
+    price = trial.session.codec.price(nominal)
 
     def cost(option: Coded) -> float:
         difference = option.planes.luma - trial.planes.luma
         return float(difference.square().sum()) + price * option.size * 8.0
 
     return min(options, key=cost)
-
-
-def nominal_price(quality: float) -> float:
-    """Squared luma error that one bit is worth at a quality: the slope that the model was trained for."""
-    return RATE_WEIGHT * float(nominal_step(torch.tensor(quality))) ** 2

@@ -12,10 +12,12 @@ The key frame goes through the same kind of coder without prediction, so that a 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from xvcodec.models.base import Model
 from xvcodec.models.coder import PICTURE, CoderConfig, ConditionalCoder
 from xvcodec.models.warp import warp, warp_yuv
 
@@ -29,6 +31,7 @@ CHROMA = 1.8
 class CrossmodalConfig:
     """Sizes of a crossmodal model."""
 
+    family: ClassVar[str] = "crossmodal"
     name: str
     width: int = 192  # channels of all trunks
     key_blocks: tuple[int, int] = (2, 4)  # residual blocks in encoder and decoder of key frames
@@ -97,7 +100,7 @@ def unpack_several(packed: Tensor) -> tuple[Tensor, Tensor]:
     return unpack(packed, BETWEEN)
 
 
-class Crossmodal(nn.Module):
+class Crossmodal(Model):
     """The three coders and the predictions they start from. Every method takes its state and gives it back."""
 
     def __init__(self, config: CrossmodalConfig) -> None:

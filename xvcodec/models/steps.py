@@ -1,7 +1,7 @@
 """The crossmodal model as pure functions: nine steps, tensors in, tensors out, no state inside.
 
 Both runtimes run these same steps: torch calls the modules, onnxruntime the graphs exported from them. A step's
-inputs and outputs are listed in `SIGNATURES`; shapes, with N samples, H and W multiples of 32:
+inputs and outputs are listed in `STEPS`; shapes, with N samples, H and W multiples of 32:
     luma [N, 1, H, W], chroma [N, 2, H/2, W/2] in [-0.5, 0.5] (for `between`: 3 N pictures, a sample's three together);
     memory [N, M, H/8, W/8]; field [N, 2, H/8, W/8] and fields [N, 4, 3, H/8, W/8] in quarter pixels (and sides -1, 0, 1);
     shares [N, 3]; q [N] in [0, 63]; text [N, T, D] and mask [N, T];
@@ -10,9 +10,12 @@ inputs and outputs are listed in `SIGNATURES`; shapes, with N samples, H and W m
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
+from xvcodec.models.base import Step
 from xvcodec.models.coder import ConditionalCoder
 from xvcodec.models.crossmodal import Crossmodal, Picture, pack, pack_several, unpack, unpack_several
 from xvcodec.models.warp import BLOCK
@@ -25,13 +28,25 @@ _STATE = {
 }
 _GUIDE = ("q", "text", "mask")
 
-SIGNATURES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
-for _kind in KINDS:
-    SIGNATURES[f"{_kind}.analyse"] = (("luma", "chroma", *_STATE[_kind], *_GUIDE), ("residual", "z"))
-    SIGNATURES[f"{_kind}.scales"] = (("z", "q"), ("index",))
-    SIGNATURES[f"{_kind}.synthesise"] = (
-        ("symbols", "z", *_STATE[_kind], *_GUIDE),
-        ("out_luma", "out_chroma") if _kind == "between" else ("out_luma", "out_chroma", "out_memory"))
+_MEANS = ("transform.", "log_step.", "prior.lift.", "prior.hint.", "prior.tone.", "prior.block.", "prior.mean.")
+_PARTS = {
+    "analyse": ("encoder.", "prior.analyse.", *_MEANS),
+    "scales": ("prior.scales.first_", "prior.scales.second_", "prior.scales.last_"),
+    "synthesise": ("decoder.", *_MEANS),
+}
+
+
+def _step(kind: str, what: str) -> Step:
+    inputs, outputs = {
+        "analyse": (("luma", "chroma", *_STATE[kind], *_GUIDE), ("residual", "z")),
+        "scales": (("z", "q"), ("index",)),
+        "synthesise": (("symbols", "z", *_STATE[kind], *_GUIDE),
+                       ("out_luma", "out_chroma") if kind == "between" else ("out_luma", "out_chroma", "out_memory")),
+    }[what]
+    return Step(inputs, outputs, tuple(f"{kind}.{part}" for part in _PARTS[what]), exact=what == "scales")
+
+
+STEPS = {f"{kind}.{what}": _step(kind, what) for kind in KINDS for what in _PARTS}
 
 
 def _predict(model: Crossmodal, kind: str, state: tuple[Tensor, ...], like: Tensor) -> tuple[Tensor, Tensor]:
@@ -53,7 +68,7 @@ class Analyse(nn.Module):
         self.model, self.kind = model, kind
 
     def forward(self, luma: Tensor, chroma: Tensor, *rest: Tensor) -> tuple[Tensor, Tensor]:
-        """Inputs and outputs as `SIGNATURES` lists them."""
+        """Inputs and outputs as `STEPS` lists them."""
         *state, q, text, mask = rest
         coder: ConditionalCoder = getattr(self.model, self.kind)
         pictures = (pack_several if self.kind == "between" else pack)(luma, chroma)
@@ -68,11 +83,11 @@ class Scales(nn.Module):
 
     def __init__(self, model: Crossmodal, kind: str) -> None:
         super().__init__()
-        self.scales = getattr(model, kind).prior.scales
+        self.model, self.kind = model, kind
 
     def forward(self, z: Tensor, q: Tensor) -> Tensor:
-        """Inputs and outputs as `SIGNATURES` lists them."""
-        index: Tensor = self.scales(z, q)
+        """Inputs and outputs as `STEPS` lists them."""
+        index: Tensor = getattr(self.model, self.kind).prior.scales(z, q)
         return index
 
 
@@ -84,7 +99,7 @@ class Synthesise(nn.Module):
         self.model, self.kind = model, kind
 
     def forward(self, symbols: Tensor, z: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
-        """Inputs and outputs as `SIGNATURES` lists them."""
+        """Inputs and outputs as `STEPS` lists them."""
         *state, q, text, mask = rest
         coder: ConditionalCoder = getattr(self.model, self.kind)
         base, hints = _predict(self.model, self.kind, tuple(state), symbols)
@@ -94,12 +109,28 @@ class Synthesise(nn.Module):
         return (*unpack(packed), memory)
 
 
-_STEPS = {"analyse": Analyse, "scales": Scales, "synthesise": Synthesise}
+_MODULES = {"analyse": Analyse, "scales": Scales, "synthesise": Synthesise}
 
 
 def build_steps(model: Crossmodal) -> dict[str, nn.Module]:
     """All nine steps of a model by name."""
-    return {name: _STEPS[name.split(".")[1]](model, name.split(".")[0]) for name in SIGNATURES}
+    return {name: _MODULES[name.split(".")[1]](model, name.split(".")[0]) for name in STEPS}
+
+
+def output_shapes(model: Crossmodal, step: str, inputs: Sequence[Tensor]) -> list[tuple[int, ...]]:
+    """Shapes of a step's outputs, in the order of its signature, for given inputs."""
+    kind, _, what = step.partition(".")
+    coder = getattr(model, kind).config
+    first = inputs[0]
+    if what == "analyse":
+        count, height, width = first.shape[0] // coder.pictures, first.shape[2] // 16, first.shape[3] // 16
+        return [(count, coder.latents, height, width), (count, coder.hyper, height // 2, width // 2)]
+    count, _, height, width = first.shape
+    if what == "scales":
+        return [(count, coder.latents, height * 2, width * 2)]
+    pictures = count * coder.pictures
+    planes: list[tuple[int, ...]] = [(pictures, 1, height * 16, width * 16), (pictures, 2, height * 8, width * 8)]
+    return planes + ([(count, coder.memory, height * 2, width * 2)] if coder.memory else [])
 
 
 def example_inputs(model: Crossmodal, step: str, height: int, width: int, count: int = 1,
@@ -134,4 +165,4 @@ def example_inputs(model: Crossmodal, step: str, height: int, width: int, count:
         "symbols": (uniform(count, coder.latents, *blocks) * 3).round(),
         "z": (uniform(count, coder.hyper, height // 32, width // 32) * 6).round(),
     }
-    return tuple(made[name] for name in SIGNATURES[step][0])
+    return tuple(made[name] for name in STEPS[step].inputs)

@@ -1,7 +1,7 @@
 """Weights as files: `<model>-<first 8 hex digits of the hash>.safetensors`, read without pickle, checked by hash.
 
-One file holds the networks (float16, integer networks as integers), the probability tables and the contexts of the
-motion fields; its metadata names the family and the sizes. The hash is the SHA-256 of the file, and a stream names
+One file holds the networks (float16, integer networks as integers), the probability tables and what else the family's
+codec needs; its metadata names the family and the sizes. The hash is the SHA-256 of the file, and a stream names
 model and hash, so that it is decoded with exactly what it was coded with.
 """
 
@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,11 +22,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from xvc_bitstream.tables import TableSet
 
-from xvcodec.codec.fields import FieldContexts
 from xvcodec.errors import ModelError
-from xvcodec.models.crossmodal import Crossmodal, CrossmodalConfig
-from xvcodec.models.integer import IntegerScales
-from xvcodec.models.steps import KINDS
+from xvcodec.families import family, family_of
+from xvcodec.families.base import Family
+from xvcodec.models.base import Model
 
 MAX_SIZE = 4096
 """No width, depth or channel count of ours comes near this."""
@@ -38,9 +38,9 @@ class LoadedModel:
     """A model ready to code."""
 
     name: str
-    module: Crossmodal  # eval mode, float32, integer scale networks baked
-    tables: TableSet  # 64 tables of latents, hyper-latents and motion fields
-    contexts: FieldContexts
+    module: Model  # eval mode, float32, integer scale networks baked
+    tables: TableSet  # 64 tables, shared by all streams
+    extras: Any  # what else the family's codec needs, see `Family.extras`
     hash: bytes  # SHA-256 of the file
     path: Path
 
@@ -60,14 +60,16 @@ def _narrow(value: torch.Tensor) -> torch.Tensor:
     return value.half() if value.is_floating_point() else value
 
 
-def save_model(module: Crossmodal, tables: TableSet, contexts: FieldContexts, folder: Path) -> Path:
+def save_model(module: Model, tables: TableSet, extras: Any, folder: Path) -> Path:
     """Write a baked model into `folder` under its hashed name and return the path."""
+    family = family_of(module)
+    constants = family.constants(module)
     tensors = {f"net.{name}": _narrow(value).contiguous() for name, value in module.state_dict().items()
-               if ".transform." not in name}  # constants
+               if name not in constants}
     tensors["tables.frequencies"] = torch.from_numpy(tables.frequencies.astype(np.uint16))
     tensors["tables.lowest"] = torch.tensor([tables.lowest], dtype=torch.int32)
-    tensors |= {f"fields.{name}": torch.from_numpy(array) for name, array in contexts.to_tensors().items()}
-    data = save(tensors, metadata={"family": "crossmodal", "config": json.dumps(asdict(module.config))})
+    tensors |= {name: torch.from_numpy(array) for name, array in family.extra_arrays(extras).items()}
+    data = save(tensors, metadata={"family": module.config.family, "config": json.dumps(asdict(module.config))})
     path = folder / f"{module.config.name}-{hashlib.sha256(data).hexdigest()[:8]}.safetensors"
     partial = path.with_suffix(".partial")
     partial.write_bytes(data)
@@ -92,11 +94,10 @@ def load_file(path: Path) -> LoadedModel:
     try:
         tensors = load(data)
         metadata = _metadata(data)
-        if metadata["family"] != "crossmodal":
-            raise ValueError(f"its family is {metadata['family'][:40]!r}")
-        return _assemble(_config(metadata["config"]), tensors, digest, path)
+        its = family(metadata["family"])
+        return _assemble(its, _config(its, metadata["config"]), tensors, digest, path)
     except (SafetensorError, KeyError, TypeError, RuntimeError, ValueError) as error:
-        raise ModelError(f"{path.name} does not hold a crossmodal model of this version: {error}") from None
+        raise ModelError(f"{path.name} does not hold a model of this version: {error}") from None
 
 
 def _metadata(data: bytes) -> dict[str, str]:
@@ -105,11 +106,11 @@ def _metadata(data: bytes) -> dict[str, str]:
     return header["__metadata__"]
 
 
-def _config(text: str) -> CrossmodalConfig:
+def _config(family: Family, text: str) -> Any:
     """Sizes from a file's metadata; ValueError for one that no model of ours has, before anything is built with it."""
     values = json.loads(text)
     values |= {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
-    config = CrossmodalConfig(**values)
+    config = family.config(**values)
     for name, value in asdict(config).items():
         sizes = value if isinstance(value, tuple) else (value,)
         if any(isinstance(size, int) and not 1 <= size <= MAX_SIZE for size in sizes):
@@ -117,24 +118,18 @@ def _config(text: str) -> CrossmodalConfig:
     return config
 
 
-def _assemble(config: CrossmodalConfig, tensors: dict[str, torch.Tensor], digest: bytes, path: Path) -> LoadedModel:
+def _assemble(family: Family, config: Any, tensors: dict[str, torch.Tensor], digest: bytes, path: Path) -> LoadedModel:
     with torch.device("meta"):  # nothing is allocated for sizes that the tensors turn out not to have
-        module = Crossmodal(config)
-        for kind in KINDS:
-            coder = getattr(module, kind)
-            coder.prior.scales = IntegerScales(config.hyper, coder.config.latents)
+        module = family.skeleton(config)
     state = {name.removeprefix("net."): value for name, value in tensors.items() if name.startswith("net.")}
-    constants = {f"{kind}.transform.{name}": value for kind in KINDS
-                 for name, value in getattr(module, kind).transform.state_dict().items()}
     module.load_state_dict({name: value.float() if value.dtype == torch.float16 else value
-                            for name, value in state.items()} | constants, assign=True)
-    for kind in KINDS:
-        getattr(module, kind).prior.scales.check()
+                            for name, value in state.items()} | family.constants(module), assign=True)
+    family.check(module)
     frequencies = tensors["tables.frequencies"].numpy().astype(np.int64)
     tables = TableSet(np.pad(np.cumsum(frequencies, axis=1), ((0, 0), (1, 0))), int(tensors["tables.lowest"][0]))
-    contexts = FieldContexts.from_tensors({name.removeprefix("fields."): value.numpy()
-                                           for name, value in tensors.items() if name.startswith("fields.")})
-    return LoadedModel(config.name, module.eval().requires_grad_(False), tables, contexts, digest, path)
+    extras = family.extras({name: value.numpy() for name, value in tensors.items()
+                            if not name.startswith(("net.", "tables."))})
+    return LoadedModel(config.name, module.eval().requires_grad_(False), tables, extras, digest, path)
 
 
 def shipped() -> dict[str, Path]:

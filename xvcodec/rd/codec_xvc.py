@@ -19,7 +19,7 @@ from .ladder import Scale
 
 _OPTIONS = {"preset": "preset", "coder": "coder", "backend": "backend", "device": "device", "text-encoder": "text_encoder"}
 _CHOICES = {"text": ("own", "none", "other"), "coder": ("constriction", "torchac"), "backend": ("auto", "torch", "onnx")}
-_CODING = ("codec", "media", "models", "runtime", "text")
+_CODING = ("codec", "families", "media", "models", "runtime", "text")
 """Packages of xvcodec whose code decides about the bytes."""
 _WARM = 6
 """Frames of the warm-up: a key frame, an anchor, frames between, and one more anchor."""

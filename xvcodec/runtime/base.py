@@ -1,20 +1,20 @@
-"""What a runtime is: something that runs the nine steps of a model on one device."""
+"""What a runtime is: something that runs the steps of a model on one device."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 
 import torch
 from torch import Tensor
 
 from xvcodec.errors import UsageError
-from xvcodec.models.steps import SIGNATURES
+from xvcodec.models.base import Step
 
 
 class Runtime(ABC):
-    """Runs steps of one model; what each takes and gives is in `xvcodec.models.steps`.
+    """Runs steps of one model; what each takes and gives is in `steps` of its family.
 
     Attributes:
         name: "torch" or "onnx".
@@ -31,10 +31,10 @@ class Runtime(ABC):
         """Run one step.
 
         Args:
-            step: a name of `SIGNATURES`, such as "anchor.synthesise".
+            step: a name, such as "anchor.synthesise".
             inputs: float32 tensors on `device`, in the order of the step's signature.
         Returns:
-            float32 tensors on `device`, in the order of the step's signature. `*.scales` gives exact integers.
+            float32 tensors on `device`, in the order of the step's signature. Exact steps give integers.
         Raises:
             UsageError: no such step, or not as many inputs as it takes.
         """
@@ -51,10 +51,10 @@ class Runtime(ABC):
         self.close()
 
 
-def check_inputs(step: str, inputs: Sequence[Tensor]) -> None:
+def check_inputs(steps: Mapping[str, Step], step: str, inputs: Sequence[Tensor]) -> None:
     """Raise UsageError when a step is unknown or its inputs are not as many as its signature lists."""
-    if step not in SIGNATURES:
-        raise UsageError(f"There is no step '{step}': choose one of {', '.join(SIGNATURES)}.")
-    wanted = SIGNATURES[step][0]
+    if step not in steps:
+        raise UsageError(f"There is no step '{step}': choose one of {', '.join(steps)}.")
+    wanted = steps[step].inputs
     if len(inputs) != len(wanted):
         raise UsageError(f"Step {step} takes {len(wanted)} tensors ({', '.join(wanted)}), not {len(inputs)}.")

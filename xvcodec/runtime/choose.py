@@ -9,7 +9,7 @@ from typing import Protocol
 import torch
 
 from xvcodec.errors import DeviceError, UsageError
-from xvcodec.models.crossmodal import Crossmodal
+from xvcodec.models.base import Model
 from xvcodec.runtime.base import Runtime
 from xvcodec.runtime.torch_runtime import TorchRuntime, resolve_precision
 
@@ -21,7 +21,7 @@ class ModelSource(Protocol):
     """What `choose_runtime` needs of a loaded model."""
 
     @property
-    def module(self) -> Crossmodal:
+    def module(self) -> Model:
         """The model in evaluation mode, with baked scales."""
 
 

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from xvcodec.errors import ModelError
-from xvcodec.models.crossmodal import Crossmodal
-from xvcodec.models.steps import SIGNATURES, build_steps, example_inputs
+from xvcodec.families import family_of
+from xvcodec.models.base import Model, Step
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -29,8 +29,8 @@ WEIGHTS = "weights"
 """Where graphs say their weights are. No such file exists: a session is given them from the model."""
 
 
-def export_graphs(model: Crossmodal, folder: Path, steps: Iterable[str] = tuple(SIGNATURES)) -> list[Path]:
-    """Write steps of a model with baked scales to `folder`/<step>.onnx, without weights.
+def export_graphs(model: Model, folder: Path, steps: Iterable[str] | None = None) -> list[Path]:
+    """Write steps (all, unless some are named) of a model with baked scales to `folder`/<step>.onnx, without weights.
 
     Graphs depend on the sizes of a model only, not on its weights; batch, height, width and tokens are free.
 
@@ -47,36 +47,21 @@ def export_graphs(model: Crossmodal, folder: Path, steps: Iterable[str] = tuple(
     state = skeleton.state_dict()
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for step in steps:
+    known = family_of(model).steps
+    for step in known if steps is None else steps:
         graph = onnx.load_from_string(_trace(skeleton, step))
-        _strip(graph, step, state)
+        _strip(graph, step, known[step], state)
         written.append(folder / f"{step}.onnx")
         written[-1].write_bytes(graph.SerializeToString())
     return written
 
 
-_MEANS = ("transform.", "log_step.", "prior.lift.", "prior.hint.", "prior.tone.", "prior.block.", "prior.mean.")
-_PARTS = {
-    "analyse": ("encoder.", "prior.analyse.", *_MEANS),
-    "scales": ("prior.scales.first_", "prior.scales.second_", "prior.scales.last_"),
-    "synthesise": ("decoder.", *_MEANS),
-}
-
-
-def weights_of(step: str, names: Iterable[str]) -> list[str]:
+def weights_of(step: Step, names: Iterable[str]) -> list[str]:
     """Those of a model's weights that a step uses, which are the ones that its graph asks for."""
-    kind, _, what = step.partition(".")
-    prefixes = tuple(f"{kind}.{part}" for part in _PARTS[what])
-    return [name for name in names if name.startswith(prefixes)]
+    return [name for name in names if name.startswith(step.weights)]
 
 
-def _state_name(step: str, initialiser: str) -> str:
-    """Name in the model's state dict of a parameter of a step's module."""
-    head, _, rest = initialiser.partition(".")
-    return rest if head == "model" else f"{step.partition('.')[0]}.prior.{initialiser}"
-
-
-def _skeleton(model: Crossmodal) -> Crossmodal:
+def _skeleton(model: Model) -> Model:
     """A copy with random weights, because the exporter merges weights that happen to be equal (such as zeros)."""
     skeleton = copy.deepcopy(model).float().cpu().eval().requires_grad_(False)
     random = torch.Generator().manual_seed(1)
@@ -86,30 +71,31 @@ def _skeleton(model: Crossmodal) -> Crossmodal:
     return skeleton
 
 
-def _trace(model: Crossmodal, step: str) -> bytes:
-    names, outputs = SIGNATURES[step]
-    inputs = example_inputs(model, step, 96, 160, count=2, tokens=3)
+def _trace(model: Model, step: str) -> bytes:
+    family = family_of(model)
+    names, outputs = family.steps[step].inputs, family.steps[step].outputs
+    inputs = family.example_inputs(model, step, 96, 160, count=2, tokens=3)
     free = {name: {axis: f"{name}_{axis}" for axis in range(tensor.dim()) if axis != 1 or name in ("text", "mask")}
             for name, tensor in zip(names, inputs, strict=True)}
     free |= {name: {axis: f"{name}_{axis}" for axis in (0, 2, 3)} for name in outputs}
     buffer: Any = io.BytesIO()  # torch types it as a path, and takes either
     with warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter("ignore")  # of deprecation, and of constants that are not folded
-        torch.onnx.export(build_steps(model)[step], inputs, buffer, dynamo=False, opset_version=OPSET,
+        torch.onnx.export(family.modules(model)[step], inputs, buffer, dynamo=False, opset_version=OPSET,
                           input_names=list(names), output_names=list(outputs), dynamic_axes=free,
                           do_constant_folding=False)
     return buffer.getvalue()
 
 
-def _strip(graph: ModelProto, step: str, state: dict[str, Tensor]) -> None:
+def _strip(graph: ModelProto, name_of_step: str, step: Step, state: dict[str, Tensor]) -> None:
     """Rename weights to their names in `state` and take their values out; raises ModelError if one was changed."""
     from onnx import TensorProto
 
     renamed = {}
     for tensor in graph.graph.initializer:
-        name = _state_name(step, tensor.name)
+        name = tensor.name.removeprefix("model.")
         if name not in state or list(state[name].shape) != list(tensor.dims):
-            raise ModelError(f"The exporter of torch {torch.__version__} changed weight {name} of {step}.")
+            raise ModelError(f"The exporter of torch {torch.__version__} changed weight {name} of {name_of_step}.")
         renamed[tensor.name] = name
         tensor.name = name
         tensor.ClearField("raw_data")

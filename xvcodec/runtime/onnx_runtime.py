@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from xvcodec.errors import ModelError
-from xvcodec.models.crossmodal import Crossmodal
-from xvcodec.models.steps import SIGNATURES
+from xvcodec.families import family_of
+from xvcodec.models.base import Model
 from xvcodec.runtime.base import Runtime, check_inputs
 from xvcodec.runtime.export import export_graphs, weights_of
 from xvcodec.runtime.providers import (
@@ -41,7 +41,7 @@ class OnnxRuntime(Runtime):
 
     name = "onnx"
 
-    def __init__(self, model: Crossmodal, graphs: Path | None = None, device: torch.device | str = "cpu",
+    def __init__(self, model: Model, graphs: Path | None = None, device: torch.device | str = "cpu",
                  threads: int | None = None) -> None:
         self._ort = import_onnxruntime()
         where = torch.device(device)
@@ -52,7 +52,7 @@ class OnnxRuntime(Runtime):
         on_gpu = self._gpu is not None and torch.cuda.is_available()
         self.device = torch.device(f"cuda:{self._gpu}" if on_gpu else "cpu")
         self.reason = f"onnxruntime {self._ort.__version__} on {where} in float32 (as asked)."
-        self._model = model
+        self._model, self._family = model, family_of(model)
         self._state = {name: tensor.cpu().contiguous().numpy() for name, tensor in model.state_dict().items()}
         self._made = TemporaryDirectory(prefix="xvc-graphs-") if graphs is None else None
         self._graphs = Path(self._made.name) if self._made else graphs
@@ -60,15 +60,17 @@ class OnnxRuntime(Runtime):
         self._sessions: dict[str, Any] = {}
         self._lock = threading.Lock()
         if self._gpu is not None:
-            self._session("key.scales")  # the smallest: a provider that does not start is told now
+            smallest = next(name for name, step in self._family.steps.items() if step.exact)
+            self._session(smallest)  # a provider that does not start is told now
 
     def run(self, step: str, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """See `Runtime.run`."""
-        check_inputs(step, inputs)
+        check_inputs(self._family.steps, step, inputs)
         binding = self._session(step).io_binding()
-        names, outputs = SIGNATURES[step]
+        names, outputs = self._family.steps[step].inputs, self._family.steps[step].outputs
         given = [tensor.to(self.device, torch.float32).contiguous() for tensor in inputs]
-        taken = [torch.empty(shape, device=self.device) for shape in output_shapes(self._model, step, given)]
+        taken = [torch.empty(shape, device=self.device)
+                 for shape in self._family.output_shapes(self._model, step, given)]
         for name, tensor in zip(names, given, strict=True):
             binding.bind_input(name, *_place(tensor))
         for name, tensor in zip(outputs, taken, strict=True):
@@ -99,29 +101,13 @@ class OnnxRuntime(Runtime):
         if not path.is_file():
             raise ModelError(f"There is no graph {path}: write it with `xvc export`, or use --backend torch.")
         options = session_options(self._ort, self._threads)
-        names = weights_of(step, self._state)
+        names = weights_of(self._family.steps[step], self._state)
         values = [self._ort.OrtValue.ortvalue_from_numpy(self._state[name]) for name in names]
         options.add_external_initializers(names, values)
-        cuda = [] if self._gpu is None else [cuda_provider(self._gpu, exact=step.endswith(".scales"))]
+        cuda = [] if self._gpu is None else [cuda_provider(self._gpu, exact=self._family.steps[step].exact)]
         session = self._ort.InferenceSession(path.read_bytes(), options, providers=[*cuda, CPU])
         check_provider(session, cuda[0][0] if cuda else CPU)
         return session
-
-
-def output_shapes(model: Crossmodal, step: str, inputs: Sequence[Tensor]) -> list[tuple[int, ...]]:
-    """Shapes of a step's outputs, in the order of its signature, for given inputs."""
-    kind, _, what = step.partition(".")
-    coder = getattr(model, kind).config
-    first = inputs[0]
-    if what == "analyse":
-        count, height, width = first.shape[0] // coder.pictures, first.shape[2] // 16, first.shape[3] // 16
-        return [(count, coder.latents, height, width), (count, coder.hyper, height // 2, width // 2)]
-    count, _, height, width = first.shape
-    if what == "scales":
-        return [(count, coder.latents, height * 2, width * 2)]
-    pictures = count * coder.pictures
-    planes: list[tuple[int, ...]] = [(pictures, 1, height * 16, width * 16), (pictures, 2, height * 8, width * 8)]
-    return planes + ([(count, coder.memory, height * 2, width * 2)] if coder.memory else [])
 
 
 def _place(tensor: Tensor) -> tuple[str, int, type, tuple[int, ...], int]:

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from xvcodec.errors import UsageError
-from xvcodec.models.crossmodal import Crossmodal
-from xvcodec.models.steps import build_steps
+from xvcodec.families import family_of
+from xvcodec.models.base import Model
 from xvcodec.runtime.base import Runtime, check_inputs
 from xvcodec.runtime.memory import keep_freed_memory
 
@@ -31,7 +31,7 @@ class TorchRuntime(Runtime):
 
     name = "torch"
 
-    def __init__(self, model: Crossmodal, device: torch.device | str = "cpu", precision: str = "auto",
+    def __init__(self, model: Model, device: torch.device | str = "cpu", precision: str = "auto",
                  threads: int | None = None) -> None:
         self.device = torch.device(device)
         self.precision, why = resolve_precision(precision, self.device)
@@ -41,13 +41,14 @@ class TorchRuntime(Runtime):
             if threads is not None:
                 torch.set_num_threads(threads)
         own = copy.deepcopy(model).requires_grad_(False).to(self.device)
-        self._steps: dict[str, nn.Module] = build_steps(own)
+        self._known = family_of(own).steps
+        self._steps: dict[str, nn.Module] = family_of(own).modules(own)
 
     def run(self, step: str, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """See `Runtime.run`."""
-        check_inputs(step, inputs)
-        # the scales are integers in float32: bfloat16 holds only eight bits of them
-        half = self.precision == "bfloat16" and not step.endswith(".scales")
+        check_inputs(self._known, step, inputs)
+        # exact steps hold integers in float32: bfloat16 has only eight bits of them
+        half = self.precision == "bfloat16" and not self._known[step].exact
         with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, enabled=half):
             outputs = self._steps[step](*inputs)
         several = outputs if isinstance(outputs, tuple) else (outputs,)

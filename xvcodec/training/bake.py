@@ -6,14 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.numpy import load_file
 from xvc_bitstream.tables import TableSet, log_scales
 
-from xvcodec.codec.fields import FieldContexts
-from xvcodec.models.crossmodal import Crossmodal, CrossmodalConfig
-from xvcodec.models.integer import TABLES, IntegerScales
-from xvcodec.models.steps import KINDS
-from xvcodec.models.weights import load_model, save_model, shipped
+from xvcodec.families import FAMILIES, family, family_of
+from xvcodec.models.base import Model
+from xvcodec.models.integer import TABLES
+from xvcodec.models.weights import save_model
 from xvcodec.training.rate import LARGEST, SMALLEST
 
 REACH = 127
@@ -21,29 +19,29 @@ REACH = 127
 table, which the skipped narrow tables do not pay."""
 
 
-def averaged(checkpoint: Path) -> Crossmodal:
+def averaged(checkpoint: Path) -> Model:
     """The averaged model of a checkpoint, still with trainable integer networks."""
     saved = torch.load(checkpoint, weights_only=True)
     config: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value
-              for name, value in saved["recipe"]["model"].items()}
-    model = Crossmodal(CrossmodalConfig(**config))
+                              for name, value in saved["recipe"]["model"].items()}
+    its = family(saved.get("family", FAMILIES[0]))  # checkpoints of when there was one family do not name it
+    model = its.build(its.config(**config))
     model.load_state_dict(saved["average"])
     return model.eval().requires_grad_(False)
 
 
-def bake(checkpoint: Path, folder: Path, contexts: FieldContexts) -> Path:
-    """Write the weights file of a checkpoint into `folder`; raises ValueError when the exactness bound fails."""
+def bake(checkpoint: Path, folder: Path, extras: Any = None) -> Path:
+    """Write the weights file of a checkpoint into `folder`; raises ValueError when the exactness bound fails.
+
+    Args:
+        extras: what the family's codec needs besides networks and tables, see `Family.fitted`.
+    """
     model = averaged(checkpoint)
-    for kind in KINDS:
-        prior = getattr(model, kind).prior
-        prior.scales = IntegerScales.bake(prior.scales)
+    family_of(model).freeze(model)
     tables = TableSet.laplace(log_scales(TABLES, SMALLEST, LARGEST), REACH)
-    return save_model(model, tables, contexts, folder)
+    return save_model(model, tables, extras, folder)
 
 
-def contexts_from(path: Path | None) -> FieldContexts:
-    """Contexts of the motion fields: fitted ones from a file of tools/fit_fields.py, else those of a shipped model."""
-    if path is not None:
-        return FieldContexts.from_tensors(load_file(path))
-    models = shipped()
-    return load_model(next(iter(models))).contexts if models else FieldContexts.default()
+def contexts_from(path: Path | None) -> Any:
+    """Extras of the first family: contexts of motion fields out of a file, or those of a shipped model."""
+    return family(FAMILIES[0]).fitted(path)

@@ -32,7 +32,7 @@ class Batch:
 
     luma: Tensor  # [N, T, 1, S, S] in [-0.5, 0.5]
     chroma: Tensor  # [N, T, 2, S/2, S/2]
-    fields: Tensor  # [N, n, 4, 3, S/8, S/8] quarter pixels and sides
+    fields: Tensor  # [N, n, 4, 3, S/8, S/8] quarter pixels and sides; zero when motion is not asked for
     captions: list[str]
 
     def part(self, done: int, chunks: int) -> Batch:
@@ -43,10 +43,11 @@ class Batch:
 
 
 class Clips:
-    """Random crops out of a folder made by `prepare` and `search_clips`. Not thread-safe; seeded."""
+    """Random crops out of a folder made by `prepare`, and by `search_clips` for motion. Not thread-safe; seeded."""
 
-    def __init__(self, cache: Path, seed: int = 0, device: torch.device | str = "cpu") -> None:
+    def __init__(self, cache: Path, seed: int = 0, device: torch.device | str = "cpu", motion: bool = True) -> None:
         self.cache, self.device = cache, torch.device(device)
+        self.with_motion = motion
         self.rng = np.random.default_rng(seed)
         rows = json.loads((cache / "index.json").read_text())
         self.images = [row for row in rows if row["store"] == "images.bin"]
@@ -55,10 +56,14 @@ class Clips:
         self.refresh()
 
     def refresh(self) -> None:
-        """Read which clips have been searched by now."""
-        self.notes = [json.loads(line) for line in (self.cache / "motion.jsonl").read_text().splitlines(True)
-                      if line.endswith("\n")]
-        self.motion = _mapped(self.cache / "motion.bin", np.int16).to(self.device)
+        """Read which clips have been searched by now; without motion, all of every clip can be used."""
+        if self.with_motion:
+            self.notes = [json.loads(line) for line in (self.cache / "motion.jsonl").read_text().splitlines(True)
+                          if line.endswith("\n")]
+            self.motion = _mapped(self.cache / "motion.bin", np.int16).to(self.device)
+        else:
+            self.notes = [{"offset": row["offset"], "start": 0, "chunks": (row["frames"] - 1) // CHUNK}
+                          for row in self.rows.values()]
         weights = np.array([GENERATED_WEIGHT if self.rows[n["offset"]]["kind"] == "generated" else 1.0
                             for n in self.notes])
         self.chances = weights / weights.sum()
@@ -78,8 +83,8 @@ class Clips:
             top, left = (int(self.rng.integers(0, (row[side] - size) // BLOCK + 1)) for side in ("height", "width"))
             start = note["start"] + first * CHUNK
             luma, chroma = self._crop(row, start, 1 + chunks * CHUNK, top * BLOCK, left * BLOCK, size)
-            field = self._fields(note, row)[first : first + chunks, :, :, top : top + size // BLOCK,
-                                            left : left + size // BLOCK].float()
+            field = self._fields(note, row, first, chunks)[..., top : top + size // BLOCK,
+                                                           left : left + size // BLOCK].float()
             if self.rng.random() < 0.5:  # mirrored: vectors turn round too
                 luma, chroma, field = luma.flip(-1), chroma.flip(-1), field.flip(-1)
                 field[:, :, 0] *= -1.0
@@ -115,10 +120,12 @@ class Clips:
         chroma = record[:, area:].reshape(frames, 2, height // 2, width // 2)
         return luma, chroma[:, :, top // 2 : (top + size) // 2, left // 2 : (left + size) // 2]
 
-    def _fields(self, note: Row, row: Row) -> Tensor:
+    def _fields(self, note: Row, row: Row, first: int, chunks: int) -> Tensor:
         shape = (note["chunks"], 4, 3, row["height"] // BLOCK, row["width"] // BLOCK)
+        if not self.with_motion:
+            return torch.zeros(1, 1, 1, 1, 1, device=self.device).expand(chunks, *shape[1:])
         at = note["at"] // 2
-        return self.motion[at : at + math.prod(shape)].reshape(shape)
+        return self.motion[at : at + math.prod(shape)].reshape(shape)[first : first + chunks]
 
 
 def _mapped(path: Path, kind: type[np.generic]) -> Tensor:

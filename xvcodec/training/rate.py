@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from xvcodec.codec.crossmodal import SKIP
+from xvcodec.codec.quantise import SKIP
 from xvcodec.models.integer import TABLES
 
 SMALLEST = 0.06

@@ -9,17 +9,10 @@ from pathlib import Path
 import torch
 
 from xvcodec.errors import InputError, UsageError
-from xvcodec.models.crossmodal import FAST, MAIN
-from xvcodec.training.loop import Recipe
+from xvcodec.families import FAMILIES, family
+from xvcodec.training.recipe import Recipe
 
-RECIPES = {
-    # what the shipped weights were trained with: two CPU cores shared by both models
-    "crossmodal-cpu": Recipe(MAIN, minutes=80, batch=3, chunks=3, photographs=3, tail=2.5),
-    "crossmodal-fast-cpu": Recipe(FAST, minutes=70, batch=4, chunks=3, photographs=3, tail=2.5),
-    # one large GPU: long sequences, large crops
-    "crossmodal": Recipe(MAIN, minutes=25, batch=24, chunks=5, photographs=24, size=192, tail=2.0, rate=8e-4),
-    "crossmodal-fast": Recipe(FAST, minutes=20, batch=32, chunks=5, photographs=32, size=192, tail=2.0, rate=8e-4),
-}
+RECIPES: dict[str, Recipe] = {name: recipe for each in FAMILIES for name, recipe in family(each).recipes().items()}
 
 
 def train(name: str, data: Path, out: Path, minutes: float | None = None, device: str = "auto",
@@ -40,7 +33,7 @@ def train(name: str, data: Path, out: Path, minutes: float | None = None, device
     """
     from xvcodec.runtime.memory import keep_freed_memory
     from xvcodec.training import parallel
-    from xvcodec.training.bake import bake, contexts_from
+    from xvcodec.training.bake import bake
     from xvcodec.training.loop import Trainer
     from xvcodec.training.motion import search_clips
     from xvcodec.training.prepare import prepare
@@ -53,14 +46,15 @@ def train(name: str, data: Path, out: Path, minutes: float | None = None, device
     keep_freed_memory()
     local = parallel.start()
     chosen = local or torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+    recipe = RECIPES[name]
+    recipe = recipe if minutes is None else replace(recipe, minutes=minutes)
     cache = out / "cache"
     if parallel.rank() == 0:
         if not (cache / "index.json").is_file():
             prepare(data, cache)
-        search_clips(cache)
+        if recipe.motion:
+            search_clips(cache)
     parallel.wait()
-    recipe = RECIPES[name]
-    recipe = recipe if minutes is None else replace(recipe, minutes=minutes)
     checkpoint = out / f"{name}.pt"
     Trainer(recipe, cache, checkpoint, report, chosen).train()
-    return bake(checkpoint, out, contexts_from(fields))
+    return bake(checkpoint, out, family(recipe.model.family).fitted(fields))

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from xvc_bitstream import AudioPacket, AudioTrack, Gop, get_coder
 
-from xvcodec.codec.crossmodal import CrossmodalCodec
 from xvcodec.codec.entropy import StreamReader
 from xvcodec.codec.guidance import Guidance
 from xvcodec.codec.planes import padded_size
 from xvcodec.codec.session import Session
+from xvcodec.families import family_of
 from xvcodec.media import Frame, VideoInfo, open_video, open_writer
 from xvcodec.models.weights import LoadedModel
 from xvcodec.options import EncodeOptions
@@ -91,15 +91,14 @@ def session_on(model: LoadedModel, runtime: Runtime | None = None, coder: str = 
     """A session on a runtime of the test's choice, torch in float32 when none is given."""
     runtime = runtime or TorchRuntime(model.module, "cpu", "float32")
     guidance = Guidance(load_text_encoder(), model.module.config.text, runtime.device)
-    return Session(model, CrossmodalCodec(model, runtime), runtime, get_coder(coder), guidance)
+    return Session(model, family_of(model.module).codec(model, runtime), runtime, get_coder(coder), guidance)
 
 
 def symbols_of(session: Session, gop: Gop, height: int, width: int) -> dict[str, np.ndarray]:
     """Every integer of a GOP, by stream, as the session decodes it."""
     read = StreamReader(gop, session.coder, session.model.tables)
     size = padded_size(height, width, session.codec.requirements.multiple_of)
-    symbols = session.codec.decode_symbols(len(gop.pts), *size, gop.quality / 256.0, read)
-    return {**symbols.latents, "fields": symbols.fields}
+    return session.codec.integers(session.codec.decode_symbols(len(gop.pts), *size, gop.quality / 256.0, read))
 
 
 def same_arrays(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:

@@ -9,7 +9,7 @@ import torch
 
 from xvcodec.codec.crossmodal import SKIP, qualities
 from xvcodec.models.crossmodal import FAST, Crossmodal
-from xvcodec.training.loop import frames_of, loss_of, windows
+from xvcodec.training.crossmodal import frames_of, loss_of, windows
 from xvcodec.training.rate import laplace_bits, quantised, scale_of
 from xvcodec.training.sequence import Coded, run
 

@@ -15,7 +15,7 @@ from runtime_models import tiny_model
 from torch import Tensor
 
 from xvcodec.models.crossmodal import Crossmodal
-from xvcodec.models.steps import SIGNATURES, example_inputs
+from xvcodec.models.steps import STEPS, example_inputs
 from xvcodec.runtime.base import Runtime
 from xvcodec.runtime.export import export_graphs, weights_of
 from xvcodec.runtime.onnx_runtime import OnnxRuntime
@@ -25,13 +25,13 @@ SIZES = [(64, 96, 2, 5), (96, 64, 1, 0)]  # height, width, samples, tokens of th
 FLOAT32 = 0.02 / 255
 BFLOAT16 = 1.0 / 255
 FINEST_STEP = 0.012
-SCALES = [name for name in SIGNATURES if name.endswith(".scales")]
+SCALES = [name for name, step in STEPS.items() if step.exact]
 
 
 def differences(one: Runtime, other: Runtime, step: str, inputs: tuple[Tensor, ...]) -> dict[str, float]:
     """Largest difference of each output that is a float; shapes and types must be the same."""
     found = {}
-    for name, a, b in zip(SIGNATURES[step][1], one.run(step, inputs), other.run(step, inputs), strict=True):
+    for name, a, b in zip(STEPS[step].outputs, one.run(step, inputs), other.run(step, inputs), strict=True):
         assert a.shape == b.shape and a.dtype == b.dtype == torch.float32 and a.is_contiguous() and b.is_contiguous()
         assert b.abs().max() > 0
         found[name] = float((a - b).abs().max())
@@ -46,13 +46,13 @@ def check(found: dict[str, float], tolerance: float) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
-@pytest.mark.parametrize("step", SIGNATURES)
+@pytest.mark.parametrize("step", STEPS)
 def test_onnx_gives_what_torch_gives(exact: TorchRuntime, onnx_cpu: OnnxRuntime, model: Crossmodal, step: str,
                                      size: tuple[int, int, int, int]) -> None:
     check(differences(onnx_cpu, exact, step, example_inputs(model, step, *size)), FLOAT32)
 
 
-@pytest.mark.parametrize("step", SIGNATURES)
+@pytest.mark.parametrize("step", STEPS)
 def test_bfloat16_stays_within_a_level(exact: TorchRuntime, model: Crossmodal, step: str) -> None:
     half = TorchRuntime(model, "cpu", "bfloat16")
     check(differences(half, exact, step, example_inputs(model, step, *SIZES[0])), BFLOAT16)
@@ -91,11 +91,11 @@ def test_a_runtime_does_not_change_its_model(onnx_cpu: OnnxRuntime) -> None:
 def test_graphs_hold_no_weights(graphs: Path, model: Crossmodal) -> None:
     onnx = pytest.importorskip("onnx")
     state = model.state_dict()
-    for step in SIGNATURES:
+    for step in STEPS:
         data = (graphs / f"{step}.onnx").read_bytes()
         loaded = onnx.load_from_string(data)
         names = [tensor.name for tensor in loaded.graph.initializer]
-        assert sorted(names) == sorted(weights_of(step, state))
+        assert sorted(names) == sorted(weights_of(STEPS[step], state))
         assert not any(tensor.raw_data or tensor.float_data for tensor in loaded.graph.initializer)
         assert len(data) < 200_000
         assert b"/" + b"site-packages" not in data and str(Path.cwd()).encode() not in data
@@ -123,8 +123,8 @@ def test_cuda_gives_what_the_cpu_gives(exact: TorchRuntime, graphs: Path, model:
         runtime: Runtime = OnnxRuntime(model, graphs, "cuda:0")
     else:
         runtime = TorchRuntime(model, "cuda:0", "float32")
-    for step in SIGNATURES:
+    for step in STEPS:
         inputs = example_inputs(model, step, *SIZES[0])
         outputs = runtime.run(step, [tensor.to(runtime.device) for tensor in inputs])
-        for name, a, b in zip(SIGNATURES[step][1], outputs, exact.run(step, inputs), strict=True):
+        for name, a, b in zip(STEPS[step].outputs, outputs, exact.run(step, inputs), strict=True):
             check({name: float((a.cpu() - b).abs().max())}, BFLOAT16)  # TF32 is nearer to bfloat16 than to float32

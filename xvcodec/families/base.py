@@ -1,0 +1,102 @@
+"""What a model family is: everything that weights files, runtimes, the codec and training ask of one."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from xvcodec.models.base import Model, Step
+
+if TYPE_CHECKING:
+    from xvcodec.codec.family import GopCodec
+    from xvcodec.models.weights import LoadedModel
+    from xvcodec.runtime.base import Runtime
+    from xvcodec.training.recipe import Recipe
+    from xvcodec.training.task import Task
+
+
+class Family(ABC):
+    """One family of models; its only instance is `FAMILY` in its module of `xvcodec.families`.
+
+    Attributes:
+        config: the dataclass of its sizes, a `ModelConfig`.
+        about: one line for people on each model that ships.
+        steps: the steps that runtimes run, by name; at least one is exact.
+    """
+
+    config: type[Any]
+    about: Mapping[str, str]
+    steps: Mapping[str, Step]
+
+    # networks
+
+    @abstractmethod
+    def build(self, config: Any) -> Model:
+        """A model to train, with fresh weights."""
+
+    @abstractmethod
+    def freeze(self, model: Model) -> None:
+        """Replace trainable integer networks by baked ones, in place; raises ValueError when they would not be exact."""
+
+    @abstractmethod
+    def skeleton(self, config: Any) -> Model:
+        """A model as `freeze` leaves it, weights of any value (built on the meta device, without memory)."""
+
+    @abstractmethod
+    def check(self, model: Model) -> None:
+        """Raise ValueError when the integer networks of a baked model are not exact."""
+
+    def constants(self, model: Model) -> dict[str, Tensor]:
+        """Entries of the state that are the same in every model of these sizes: weights files leave them out."""
+        return {}
+
+    def extras(self, arrays: dict[str, NDArray[Any]]) -> Any:
+        """What the codec needs besides networks and tables, out of a weights file's other arrays."""
+        return None
+
+    def extra_arrays(self, extras: Any) -> dict[str, NDArray[Any]]:
+        """The inverse of `extras`."""
+        return {}
+
+    # steps
+
+    @abstractmethod
+    def modules(self, model: Model) -> dict[str, nn.Module]:
+        """Every step as a module; the model is its attribute `model`, so that its weights keep their names."""
+
+    @abstractmethod
+    def example_inputs(self, model: Model, step: str, height: int, width: int, count: int = 1,
+                       tokens: int = 4) -> tuple[Tensor, ...]:
+        """Seeded inputs of a step for `count` pictures of height x width (multiples of 32)."""
+
+    @abstractmethod
+    def output_shapes(self, model: Model, step: str, inputs: Sequence[Tensor]) -> list[tuple[int, ...]]:
+        """Shapes of a step's outputs for given inputs."""
+
+    @abstractmethod
+    def runs(self, frames: int) -> Mapping[str, tuple[float, float]]:
+        """How often each step runs to encode and to decode a GOP, on average over where a last chunk may end."""
+
+    # coding and training
+
+    @abstractmethod
+    def codec(self, model: LoadedModel, runtime: Runtime) -> GopCodec:
+        """What codes GOPs with a loaded model."""
+
+    @abstractmethod
+    def recipes(self) -> Mapping[str, Recipe]:
+        """Recipes of training by name."""
+
+    @abstractmethod
+    def task(self, recipe: Any, model: Model, device: torch.device) -> Task:
+        """What training does with a batch."""
+
+    def fitted(self, path: Path | None) -> Any:
+        """Extras of a model that was just trained: out of a file, or the usual ones when none is given."""
+        return None

@@ -1,0 +1,126 @@
+"""The `crossmodal` family: closed loop, key frame, anchors and frames between; general coding."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+from torch import Tensor, nn
+
+from xvcodec.codec.crossmodal import CrossmodalCodec
+from xvcodec.codec.family import GopCodec
+from xvcodec.codec.fields import FieldContexts
+from xvcodec.families.base import Family
+from xvcodec.models import steps
+from xvcodec.models.base import Model
+from xvcodec.models.crossmodal import CHUNK, Crossmodal, CrossmodalConfig
+from xvcodec.models.integer import IntegerScales
+from xvcodec.models.weights import LoadedModel, load_model, shipped
+from xvcodec.runtime.base import Runtime
+
+FIELDS = "fields."
+"""How the names of the contexts of motion fields begin in a weights file."""
+
+
+class CrossmodalFamily(Family):
+    """See `Family`."""
+
+    config = CrossmodalConfig
+    about = {"crossmodal": "general coding, the default", "crossmodal-fast": "real time on a CPU"}  # noqa: RUF012
+    steps = steps.STEPS
+
+    def build(self, config: CrossmodalConfig) -> Crossmodal:
+        """See `Family.build`."""
+        return Crossmodal(config)
+
+    def freeze(self, model: Model) -> None:
+        """See `Family.freeze`."""
+        for prior in _priors(model):
+            prior.scales = IntegerScales.bake(prior.scales)
+
+    def skeleton(self, config: CrossmodalConfig) -> Crossmodal:
+        """See `Family.skeleton`."""
+        model = Crossmodal(config)
+        for kind in steps.KINDS:
+            coder = getattr(model, kind)
+            coder.prior.scales = IntegerScales(config.hyper, coder.config.latents)
+        return model
+
+    def check(self, model: Model) -> None:
+        """See `Family.check`."""
+        for prior in _priors(model):
+            prior.scales.check()
+
+    def constants(self, model: Model) -> dict[str, Tensor]:
+        """The transforms."""
+        return {f"{kind}.transform.{name}": value for kind in steps.KINDS
+                for name, value in getattr(model, kind).transform.state_dict().items()}
+
+    def extras(self, arrays: dict[str, NDArray[Any]]) -> FieldContexts:
+        """The contexts of the motion fields."""
+        return FieldContexts.from_tensors({name.removeprefix(FIELDS): array for name, array in arrays.items()
+                                           if name.startswith(FIELDS)})
+
+    def extra_arrays(self, extras: FieldContexts) -> dict[str, NDArray[Any]]:
+        """See `Family.extra_arrays`."""
+        return {FIELDS + name: array for name, array in extras.to_tensors().items()}
+
+    def modules(self, model: Model) -> dict[str, nn.Module]:
+        """See `Family.modules`."""
+        assert isinstance(model, Crossmodal)
+        return steps.build_steps(model)
+
+    def example_inputs(self, model: Model, step: str, height: int, width: int, count: int = 1,
+                       tokens: int = 4) -> tuple[Tensor, ...]:
+        """See `Family.example_inputs`."""
+        assert isinstance(model, Crossmodal)
+        return steps.example_inputs(model, step, height, width, count, tokens)
+
+    def output_shapes(self, model: Model, step: str, inputs: Sequence[Tensor]) -> list[tuple[int, ...]]:
+        """See `Family.output_shapes`."""
+        assert isinstance(model, Crossmodal)
+        return steps.output_shapes(model, step, inputs)
+
+    def runs(self, frames: int) -> Mapping[str, tuple[float, float]]:
+        """One key frame, then an anchor and the frames between in each chunk; the encoder decodes, too."""
+        chunks = (frames - 1) / CHUNK
+        times = {"key": 1.0, "anchor": chunks, "between": chunks}
+        return {name: (times[name.split(".")[0]], 0.0 if name.endswith(".analyse") else times[name.split(".")[0]])
+                for name in self.steps}
+
+    def codec(self, model: LoadedModel, runtime: Runtime) -> GopCodec:
+        """See `Family.codec`."""
+        return CrossmodalCodec(model, runtime)
+
+    def recipes(self) -> Mapping[str, Any]:
+        """See `Family.recipes`."""
+        from xvcodec.training.crossmodal import RECIPES
+
+        return RECIPES
+
+    def task(self, recipe: Any, model: Model, device: torch.device) -> Any:
+        """See `Family.task`."""
+        from xvcodec.training.crossmodal import CrossmodalTask
+
+        return CrossmodalTask(recipe, model, device)
+
+    def fitted(self, path: Path | None) -> FieldContexts:
+        """Contexts of the motion fields: fitted ones from a file of tools/fit_fields.py, else those of a shipped model."""
+        if path is not None:
+            arrays: dict[str, NDArray[np.generic]] = dict(load_file(path))
+            return FieldContexts.from_tensors(arrays)
+        known = [name for name in self.about if name in shipped()]
+        contexts: FieldContexts = load_model(known[0]).extras if known else FieldContexts.default()
+        return contexts
+
+
+def _priors(model: Model) -> list[Any]:
+    return [getattr(model, kind).prior for kind in steps.KINDS]
+
+
+FAMILY = CrossmodalFamily()
