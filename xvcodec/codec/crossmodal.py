@@ -22,6 +22,7 @@ from xvcodec.codec.field_contexts import COMPONENTS
 from xvcodec.codec.fields import FieldContexts, decode_fields, encode_fields
 from xvcodec.codec.quantise import SKIP, Quantiser
 from xvcodec.models.coder import RATE_WEIGHT, nominal_step
+from xvcodec.models.context import PASSES, pass_of
 from xvcodec.models.crossmodal import BETWEEN, CHUNK, Crossmodal, CrossmodalConfig
 from xvcodec.models.search import price_of, search_between, search_forward
 from xvcodec.models.warp import BLOCK
@@ -209,11 +210,24 @@ class _Pass:
         residual, z = self.runtime.run(f"{kind}.analyse", (luma, chroma, *state, q, *self.guide))
         index = self.runtime.run(f"{kind}.scales", (z, q))[0]
         symbols = self.codec.quantiser(residual, index)
+        if kind == "key":
+            symbols = self._in_passes(residual, symbols, index, z, q)
         scales = getattr(self.codec.module, kind).prior.scales
         hyper = scales.hyper_indices(q.cpu())
         self.parts.setdefault(f"{kind}.z", []).append((z, hyper.expand(z.shape)))
         self.parts.setdefault(f"{kind}.y", []).append((symbols, index))
         return self.runtime.run(f"{kind}.synthesise", (symbols, z, *state, q, *self.guide))
+
+    def _in_passes(self, residual: Tensor, symbols: Tensor, index: Tensor, z: Tensor, q: Tensor) -> Tensor:
+        """Symbols of a key frame: each pass is rounded when the ones that it depends on are final."""
+        channels = self.codec.module.config.context
+        order = pass_of(symbols.shape[-2], symbols.shape[-1], symbols.device)
+        first, rest = symbols[:, :channels], symbols[:, channels:]
+        for number in range(1, PASSES):
+            added = self.runtime.run("key.context", (torch.cat((first, rest), dim=1), z, q))[0]
+            rounded = self.codec.quantiser(residual[:, :channels] - added, index[:, :channels])
+            first = torch.where(order == number, rounded, first)
+        return torch.cat((first, rest), dim=1)
 
     def streams(self) -> list[CodedStream]:
         """All latents, chunks stacked."""

@@ -18,6 +18,7 @@ from xvcodec.codec.fields import FieldContexts
 from xvcodec.families.base import Family
 from xvcodec.models import steps
 from xvcodec.models.base import Model
+from xvcodec.models.context import PASSES
 from xvcodec.models.crossmodal import CHUNK, Crossmodal, CrossmodalConfig
 from xvcodec.models.integer import IntegerScales
 from xvcodec.models.weights import LoadedModel, load_model, shipped
@@ -90,8 +91,9 @@ class CrossmodalFamily(Family):
         """One key frame, then an anchor and the frames between in each chunk; the encoder decodes, too."""
         chunks = (frames - 1) / CHUNK
         times = {"key": 1.0, "anchor": chunks, "between": chunks}
-        return {name: (times[name.split(".")[0]], 0.0 if name.endswith(".analyse") else times[name.split(".")[0]])
-                for name in self.steps}
+        only = ("analyse", "context")  # of the encoder; the context runs once a pass
+        return {name: (times[kind] * (PASSES - 1 if what == "context" else 1), 0.0 if what in only else times[kind])
+                for name in self.steps for kind, what in [name.split(".")]}
 
     def codec(self, model: LoadedModel, runtime: Runtime) -> GopCodec:
         """See `Family.codec`."""

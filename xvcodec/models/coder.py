@@ -11,12 +11,14 @@ Layouts: pictures are packed 4:2:0 at 1/8 scale, [N, 96 f, H/8, W/8] (four luma 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from xvcodec.models.context import Context
 from xvcodec.models.integer import ScaleNet
 from xvcodec.models.layers import KNOTS, Block, Knots, Pointwise, TextAttention, both_sides, dense
 from xvcodec.models.refine import Refiner
@@ -39,6 +41,7 @@ class CoderConfig:
     encoder_blocks: int
     decoder_blocks: int
     leading: int  # channels of the latent that the networks see and correct
+    context: int  # channels of the latent whose means depend on decoded neighbours, 0 for none
     hyper: int  # channels of the hyper-latent at 1/32
     text: int  # size of a caption token
     memory: int  # channels handed on to the next chunk, 0 for none
@@ -155,6 +158,7 @@ class ConditionalCoder(nn.Module):
         self.encoder = Encoder(config)
         self.decoder = Decoder(config)
         self.prior = Prior(config, torch.full((KNOTS, config.latents), 20.0))
+        self.context = Context(config.context) if config.context else None
 
     def analyse(self, pictures: Tensor, base: Tensor, hints: Tensor, q: Tensor, text: Tensor, mask: Tensor) -> Tensor:
         """Pictures, prediction and hints -> latent before rounding, in quantiser steps, [N, latents, h/2, w/2]."""
@@ -162,9 +166,16 @@ class ConditionalCoder(nn.Module):
         return latent / self.step(q)
 
     def means(self, z: Tensor, base: Tensor, hints: Tensor, q: Tensor) -> Tensor:
-        """Expected latent in quantiser steps; zero behind the leading channels. [N, latents, h/2, w/2]."""
+        """Expected from the hyper-latent, in quantiser steps, zero behind the leading channels: [N, latents, h/2, w/2]."""
         leading = self.prior.means(z, base, hints, q)
         return F.pad(leading, (0, 0, 0, 0, 0, self.config.latents - self.config.leading))
+
+    def expected(self, means: Tensor, q: Tensor, decide: Callable[[Tensor], Tensor]) -> Tensor:
+        """`means` with what decoded neighbours add (see `Context.forward`), [N, latents, h/2, w/2]."""
+        if self.context is None:
+            return means
+        channels = self.context.channels
+        return _correct(means, self.context(means[:, :channels], self.step(q)[:, :channels], decide))
 
     def synthesise(self, latent: Tensor, base: Tensor, hints: Tensor, q: Tensor, text: Tensor,
                    mask: Tensor) -> tuple[Tensor, Tensor]:

@@ -39,6 +39,7 @@ class CrossmodalConfig:
     between_blocks: tuple[int, int] = (3, 5)  # the same for the frames between
     leading: tuple[int, int, int] = (288, 256, 192)  # latent channels of key, anchor, between that networks correct
     hyper: int = 24  # channels of each hyper-latent
+    context: int = 48  # latent channels of key frames that are predicted from neighbours
     memory: int = 48  # channels of decoded features handed from anchor to anchor
     text: int = 96  # size of a caption token
     refiners: tuple[int, int, int, int, int, int] = (48, 3, 48, 3, 32, 3)  # channels, blocks: key, anchor, between
@@ -117,7 +118,8 @@ class Crossmodal(Model):
     def _sizes(self, pictures: int, hints: int, blocks: tuple[int, int], leading: int, memory: int,
                refiner: tuple[int, int], coarseness: float) -> CoderConfig:
         config = self.config
-        return CoderConfig(pictures, hints > 0, hints, config.width, blocks[0], blocks[1], leading, config.hyper,
+        context = 0 if hints else config.context  # of a prediction's residual, neighbours tell nothing (below 1 %)
+        return CoderConfig(pictures, hints > 0, hints, config.width, blocks[0], blocks[1], leading, context, config.hyper,
                            config.text, memory, refiner, config.features, coarseness)
 
     def predict_key(self, count: int, height: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:

@@ -1,11 +1,12 @@
-"""The crossmodal model as pure functions: nine steps, tensors in, tensors out, no state inside.
+"""The crossmodal model as pure functions: ten steps, tensors in, tensors out, no state inside.
 
 Both runtimes run these same steps: torch calls the modules, onnxruntime the graphs exported from them. A step's
 inputs and outputs are listed in `STEPS`; shapes, with N samples, H and W multiples of 32:
     luma [N, 1, H, W], chroma [N, 2, H/2, W/2] in [-0.5, 0.5] (for `between`: 3 N pictures, a sample's three together);
     memory [N, M, H/8, W/8]; field [N, 2, H/8, W/8] and fields [N, 4, 3, H/8, W/8] in quarter pixels (and sides -1, 0, 1);
     shares [N, 3]; q [N] in [0, 63]; text [N, T, D] and mask [N, T];
-    residual, symbols, index [N, L, H/16, W/16]; z [N, Z, H/32, W/32], whole numbers.
+    residual, symbols, index [N, L, H/16, W/16]; z [N, Z, H/32, W/32], whole numbers;
+    added [N, C, H/16, W/16]: what decoded neighbours add to the means of the first C channels of a key frame.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _MEANS = ("transform.", "log_step.", "prior.lift.", "prior.hint.", "prior.tone."
 _PARTS = {
     "analyse": ("encoder.", "prior.analyse.", *_MEANS),
     "scales": ("prior.scales.first_", "prior.scales.second_", "prior.scales.last_"),
-    "synthesise": ("decoder.", *_MEANS),
+    "synthesise": ("decoder.", "context.", *_MEANS),
 }
 
 
@@ -47,6 +48,7 @@ def _step(kind: str, what: str) -> Step:
 
 
 STEPS = {f"{kind}.{what}": _step(kind, what) for kind in KINDS for what in _PARTS}
+STEPS["key.context"] = Step(("symbols", "z", "q"), ("added",), tuple(f"key.{part}" for part in ("context.", *_MEANS[1:])))
 
 
 def _predict(model: Crossmodal, kind: str, state: tuple[Tensor, ...], like: Tensor) -> tuple[Tensor, Tensor]:
@@ -103,17 +105,35 @@ class Synthesise(nn.Module):
         *state, q, text, mask = rest
         coder: ConditionalCoder = getattr(self.model, self.kind)
         base, hints = _predict(self.model, self.kind, tuple(state), symbols)
-        packed, memory = coder.synthesise(symbols + coder.means(z, base, hints, q), base, hints, q, text, mask)
+        means = coder.expected(coder.means(z, base, hints, q), q, lambda _: symbols[:, : coder.config.context])
+        packed, memory = coder.synthesise(symbols + means, base, hints, q, text, mask)
         if self.kind == "between":
             return unpack_several(packed)
         return (*unpack(packed), memory)
 
 
-_MODULES = {"analyse": Analyse, "scales": Scales, "synthesise": Synthesise}
+class Neighbours(nn.Module):
+    """Symbols -> what decoded neighbours add to the means: right in the first pass without a final symbol, and before."""
+
+    def __init__(self, model: Crossmodal, kind: str) -> None:
+        super().__init__()
+        self.model, self.kind = model, kind
+
+    def forward(self, symbols: Tensor, z: Tensor, q: Tensor) -> Tensor:
+        """Inputs and outputs as `STEPS` lists them."""
+        coder: ConditionalCoder = getattr(self.model, self.kind)
+        assert coder.context is not None
+        means = coder.means(z, *_predict(self.model, self.kind, (), symbols), q)[:, : coder.context.channels]
+        step = coder.step(q)[:, : coder.context.channels]
+        added: Tensor = coder.context(means, step, lambda _: symbols[:, : means.shape[1]])
+        return added
+
+
+_MODULES = {"analyse": Analyse, "scales": Scales, "synthesise": Synthesise, "context": Neighbours}
 
 
 def build_steps(model: Crossmodal) -> dict[str, nn.Module]:
-    """All nine steps of a model by name."""
+    """All steps of a model by name."""
     return {name: _MODULES[name.split(".")[1]](model, name.split(".")[0]) for name in STEPS}
 
 
@@ -126,6 +146,8 @@ def output_shapes(model: Crossmodal, step: str, inputs: Sequence[Tensor]) -> lis
         count, height, width = first.shape[0] // coder.pictures, first.shape[2] // 16, first.shape[3] // 16
         return [(count, coder.latents, height, width), (count, coder.hyper, height // 2, width // 2)]
     count, _, height, width = first.shape
+    if what == "context":
+        return [(count, coder.context, height, width)]
     if what == "scales":
         return [(count, coder.latents, height * 2, width * 2)]
     pictures = count * coder.pictures

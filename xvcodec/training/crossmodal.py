@@ -14,7 +14,7 @@ from xvcodec.models.crossmodal import CHUNK, FAST, MAIN, Crossmodal, Picture
 from xvcodec.training.data import Batch, Clips
 from xvcodec.training.recipe import Recipe
 from xvcodec.training.sequence import Coded, run
-from xvcodec.training.start import set_scales
+from xvcodec.training.start import set_context, set_scales
 from xvcodec.training.task import RGB_ERROR, Figures, Task, Texts
 
 
@@ -68,8 +68,9 @@ class CrossmodalTask(Task):
     model: Crossmodal
 
     def start(self, clips: Clips) -> None:
-        """The first scale indices are those of real residuals."""
+        """Scale indices and context begin as real pictures have them."""
         set_scales(self.model, clips)
+        set_context(self.model.key, clips)
 
     def compile(self) -> None:
         """The steps' shapes never change, so this pays after a minute."""

@@ -53,6 +53,7 @@ class Trainer:
         if device.type == "cuda":
             self.task.compile()
         self.step, self.minutes, self.pixels = 0, 0.0, 0
+        self.norm = 0.0  # usual size of the gradient: one far above it would upset what many steps have learned
         if checkpoint.exists():
             self._load()
         else:
@@ -130,8 +131,9 @@ class Trainer:
     def _update(self) -> None:
         """A step of the optimiser with the gradients that there are, unless they are not finite."""
         parallel.average_gradients(self.model)
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        if math.isfinite(float(norm)):
+        norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), 2.0 * (self.norm or math.inf)))
+        if math.isfinite(norm):
+            self.norm += (min(norm, 3.0 * (self.norm or norm)) - self.norm) * (0.02 if self.norm else 1.0)
             self.optimiser.step()
             with torch.no_grad():
                 decay = min(self.recipe.averaging, (1.0 + self.step) / (10.0 + self.step))

@@ -39,7 +39,9 @@ def code(coder: ConditionalCoder, pictures: Tensor, base: Tensor, hints: Tensor,
     with torch.autocast(y.device.type, enabled=False):
         index = coder.prior.scales(z_hat.float(), q)
         z_index = coder.prior.scales.hyper_indices(q)
+    channels = coder.config.context
     mean = coder.means(z_hat, base, hints, q)
+    mean = coder.expected(mean, q, lambda means: quantised(y[:, :channels] - means, index[:, :channels]))
     residual = y - mean
     symbols = quantised(residual, index)
     y_bits = unless_skipped(laplace_bits(symbols if hard else noisy(residual), scale_of(index)), index).flatten(1).sum(1)

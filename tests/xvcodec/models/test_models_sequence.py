@@ -14,7 +14,7 @@ from xvcodec.training.rate import laplace_bits, quantised, scale_of
 from xvcodec.training.sequence import Coded, run
 
 TINY = replace(FAST, name="tiny", width=12, key_blocks=(1, 1), anchor_blocks=(1, 1), between_blocks=(1, 1),
-               leading=(6, 5, 4), hyper=4, memory=4, refiners=(6, 1, 6, 1, 6, 1), features=2)
+               leading=(6, 5, 4), hyper=4, context=5, memory=4, refiners=(6, 1, 6, 1, 6, 1), features=2)
 
 
 def coded(chunks: int, model: Crossmodal) -> Coded:

@@ -24,7 +24,7 @@ from xvcodec.models.steps import KINDS
 from xvcodec.models.weights import MAX_BYTES, load_file, load_for, load_model, save_model
 
 TINY = CrossmodalConfig("tiny", width=12, key_blocks=(1, 1), anchor_blocks=(1, 1), between_blocks=(1, 1),
-                        leading=(6, 5, 4), hyper=4, memory=4, text=8)
+                        leading=(6, 5, 4), hyper=4, context=5, memory=4, text=8)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from xvcodec.models.integer import IntegerScales
 from xvcodec.models.steps import KINDS
 
 TINY = CrossmodalConfig("tiny", width=24, key_blocks=(1, 1), anchor_blocks=(1, 1), between_blocks=(1, 1),
-                        leading=(16, 12, 8), hyper=4, memory=8, refiners=(8, 1, 8, 1, 8, 1), features=2, text=8)
+                        leading=(16, 12, 8), hyper=4, context=5, memory=8, refiners=(8, 1, 8, 1, 8, 1), features=2, text=8)
 
 
 @dataclass

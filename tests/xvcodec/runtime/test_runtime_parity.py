@@ -97,7 +97,7 @@ def test_graphs_hold_no_weights(graphs: Path, model: Crossmodal) -> None:
         names = [tensor.name for tensor in loaded.graph.initializer]
         assert sorted(names) == sorted(weights_of(STEPS[step], state))
         assert not any(tensor.raw_data or tensor.float_data for tensor in loaded.graph.initializer)
-        assert len(data) < 200_000
+        assert len(data) < 250_000
         assert b"/" + b"site-packages" not in data and str(Path.cwd()).encode() not in data
 
 
