@@ -29,6 +29,7 @@ ROUNDS = 80  # of the multiplicative update of weights
 ROWS = 200_000  # residuals that weights are fitted to, a context; tables see all of them
 BLUR = np.array([0.01, 0.1, 1.0, 0.1, 0.01])  # buckets lend their counts to their neighbours: few have seen little
 LARGE = 512  # counted up to this size
+USUAL = 8  # sizes count up to this for weights: a few wild vectors would rule them
 Key = tuple[int, int, int]  # role, component, step
 Floats = NDArray[np.float64]
 
@@ -44,7 +45,7 @@ class Recorder(FieldContexts):
         columns = [np.full(shape, UNIT, np.int32), *(np.zeros(shape, np.int32) if f is None else f for f in features)]
         columns += [np.zeros(shape, np.int32)] * (len(FEATURES) - len(columns))
         self.log.append(((role, component, step), np.stack(columns, -1).reshape(-1, len(FEATURES))))
-        return np.zeros(shape, np.uint8)
+        return np.zeros((2, *shape), np.uint8)
 
 
 def searched(folder: Path, clips: int) -> list[Ints]:
@@ -69,7 +70,7 @@ def survey(clips: list[Ints]) -> dict[Key, tuple[Ints, Ints]]:
     for fields in clips:
         object.__setattr__(recorder, "log", [])
         passes = encode_fields(fields, [3] * len(fields), recorder)
-        symbols = np.concatenate([own for own, _ in passes])
+        symbols = np.concatenate([whole(*pair) for pair in zip(passes[::2], passes[1::2], strict=True)])
         stops = np.cumsum([len(rows) for _, rows in recorder.log])
         for (key, rows), own in zip(recorder.log, np.split(symbols, stops[:-1]), strict=True):
             features[key].append(rows)
@@ -77,10 +78,19 @@ def survey(clips: list[Ints]) -> dict[Key, tuple[Ints, Ints]]:
     return {key: (np.concatenate(features[key]), np.concatenate(residuals[key])) for key in features}
 
 
+def whole(signs: tuple[Ints, NDArray[np.uint8]], sizes: tuple[Ints, NDArray[np.uint8]]) -> Ints:
+    """Residuals of a wave out of its two passes."""
+    residuals = signs[0].copy()
+    folded = sizes[0]
+    residuals[residuals != 0] *= 1 + np.where(folded > 0, 2 * folded - 1, -2 * folded)
+    return residuals
+
+
 def fit_weights(features: Ints, residuals: Ints) -> Ints:
     """Weights >= 0 in 1 / UNIT under which the sum is the most likely mean of a Laplace density's size."""
     step = -(-len(residuals) // ROWS)
-    known, size = features[::step] / np.array([UNIT, *[1] * (len(FEATURES) - 1)]), np.abs(residuals[::step])
+    known = features[::step] / np.array([UNIT, *[1] * (len(FEATURES) - 1)])
+    size = np.minimum(np.abs(residuals[::step]), USUAL)
     weights: Floats = np.full(len(FEATURES), 0.1)
     for _ in range(ROUNDS):
         expected = np.maximum(known @ weights, 1e-3)
@@ -90,9 +100,22 @@ def fit_weights(features: Ints, residuals: Ints) -> Ints:
 
 
 def fit_tables(buckets: NDArray[np.intp], residuals: Ints, cost: Floats) -> NDArray[np.uint8]:
-    """The cheapest table of each bucket, uint8 [BUCKETS]; `cost`: bits of each size, [TABLES, LARGE + 1]."""
+    """The cheapest tables of each bucket for signs and sizes, uint8 [2, BUCKETS].
+
+    Args:
+        cost: bits of each size of a symbol, [TABLES, LARGE + 1].
+    """
+    sizes, moved = np.abs(residuals), residuals != 0
+    folded = np.minimum(sizes[moved] // 2, LARGE)  # of the size less 1
+    return np.stack([_cheapest(buckets, np.minimum(sizes, 1), cost), _cheapest(buckets[moved], folded, cost)])
+
+
+def _cheapest(buckets: NDArray[np.intp], sizes: Ints, cost: Floats) -> NDArray[np.uint8]:
+    """The cheapest table of each bucket for symbols of some sizes; 24, a scale of 1, where none was seen at all."""
+    if not sizes.size:
+        return np.full(BUCKETS, 24, np.uint8)
     counts = np.zeros((BUCKETS, LARGE + 1))
-    np.add.at(counts, (buckets, np.minimum(np.abs(residuals), LARGE)), 1.0)
+    np.add.at(counts, (buckets, sizes), 1.0)
     blurred = np.stack([np.convolve(column, BLUR, "same") for column in counts.T], axis=1)
     best = (blurred @ cost.T).argmin(axis=1)
     seen = np.flatnonzero(blurred.sum(axis=1) > 1.0)
@@ -105,11 +128,11 @@ def fit(clips: list[Ints], tables: TableSet) -> FieldContexts:
     entropy = 16 - np.log2(tables.frequencies)
     cost = np.concatenate([entropy[:, -tables.lowest : -1], np.repeat(entropy[:, -1:] + 16, LARGE - REACH, axis=1)], 1)
     weights = np.zeros((ROLES, COMPONENTS, STEPS, len(FEATURES)), np.int32)
-    chosen = np.zeros((ROLES, COMPONENTS, STEPS, BUCKETS), np.uint8)
+    chosen = np.zeros((2, ROLES, COMPONENTS, STEPS, BUCKETS), np.uint8)
     for key, (features, residuals) in survey(clips).items():
         weights[key] = fit_weights(features, residuals)
         sums = features[:, 1:] @ weights[key][1:] + weights[key][0]
-        chosen[key] = fit_tables(np.searchsorted(EDGES, sums, side="right"), residuals, cost)
+        chosen[:, *key] = fit_tables(np.searchsorted(EDGES, sums, side="right"), residuals, cost)
     return FieldContexts(weights, chosen)
 
 

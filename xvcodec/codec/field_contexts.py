@@ -1,7 +1,8 @@
 """Where the neighbours of a motion vector lie, and which probability table codes it: integers, nothing else.
 
 The size of a residual is expected to be a weighted sum of what the decoder knows (`FEATURES`); the sum falls into one
-of 64 buckets, four an octave, and each bucket names a table. Weights and tables are fitted by `tools/fit_fields.py`.
+of 64 buckets, four an octave, and each bucket names two tables: one for the sign (0: as predicted), one for the size
+beyond 1, because most residuals are zero and the others anything. Weights and tables are fitted by `tools/fit_fields.py`.
 """
 
 from __future__ import annotations
@@ -43,13 +44,13 @@ class FieldContexts:
     """
 
     weights: Ints  # [ROLES, COMPONENTS, STEPS, FEATURES], each >= 0
-    tables: NDArray[np.uint8]  # [ROLES, COMPONENTS, STEPS, BUCKETS], each below TABLES
+    tables: NDArray[np.uint8]  # [2, ROLES, COMPONENTS, STEPS, BUCKETS], of signs and of sizes, each below TABLES
 
     def __post_init__(self) -> None:
         shape = (ROLES, COMPONENTS, STEPS)
         if self.weights.shape != (*shape, len(FEATURES)) or self.weights.dtype != np.int32:
             raise ValueError("the weights of the motion contexts have the wrong shape or type")
-        if self.tables.shape != (*shape, BUCKETS) or self.tables.dtype != np.uint8:
+        if self.tables.shape != (2, *shape, BUCKETS) or self.tables.dtype != np.uint8:
             raise ValueError("the tables of the motion contexts have the wrong shape or type")
         bias, heavy = self.weights[..., 0], self.weights[..., 1:]
         if self.weights.min() < 0 or bias.max() > BIAS or heavy.max() > HEAVIEST or self.tables.max() >= TABLES:
@@ -60,13 +61,17 @@ class FieldContexts:
             object.__setattr__(self, name, copy)
 
     def index(self, role: int, component: int, step: int, features: Sequence[Ints | None]) -> NDArray[np.uint8]:
-        """Tables for some components, uint8 [...]; `features`: those after the bias, int32 [...], None where absent."""
+        """Tables of sign and size for some components, uint8 [2, ...].
+
+        Args:
+            features: those after the bias, int32 [...], None where absent.
+        """
         bias, *weights = self.weights[role, component, step]
         size = np.zeros((), np.int32) + bias
         for weight, feature in zip(weights, features, strict=False):
             if feature is not None:
                 size = size + weight * feature
-        return self.tables[role, component, step][np.searchsorted(EDGES, size, side="right")]
+        return self.tables[:, role, component, step][:, np.searchsorted(EDGES, size, side="right")]
 
     def to_tensors(self) -> dict[str, NDArray[np.generic]]:
         """Writable copies by name, for a weights file."""
@@ -85,7 +90,7 @@ class FieldContexts:
         weights[..., 0, 0] = 8 * UNIT
         middle = int(np.searchsorted(EDGES, UNIT, side="right"))  # expected size 1: the Laplace table of scale 1 is 24
         tables = np.clip(24 + (np.arange(BUCKETS) - middle) * 3 // 2, 0, TABLES - 1).astype(np.uint8)
-        return cls(weights, np.broadcast_to(tables, (ROLES, COMPONENTS, STEPS, BUCKETS)))
+        return cls(weights, np.broadcast_to(tables, (2, ROLES, COMPONENTS, STEPS, BUCKETS)))
 
 
 @dataclass(frozen=True)

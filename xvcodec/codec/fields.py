@@ -3,9 +3,10 @@
 Every eighth vector comes first; then, each time the spacing halves, the vectors amid four known diagonal neighbours
 and those amid four known direct ones. A component is predicted by the mean of its neighbours' middle two, or at the finest
 spacing, where 8x8 blocks may leave their 16x16 block's vector, by that vector. All chunks
-go together in a wave: pass n codes step n of the anchors' horizontal components, step n - 1 of their vertical ones,
+go together in a wave: wave n codes step n of the anchors' horizontal components, step n - 1 of their vertical ones,
 and each further role (see `ROLES`) one step later still, so that every component sees what it depends on and a GOP
-needs only `PASSES` calls of the entropy coder. Corrections have a third component, the side of their prediction.
+needs only `PASSES` calls of the entropy coder: two for each wave, the signs of all residuals (most are zero) and the sizes
+of those that are not. Corrections have a third component, the side of their prediction.
 """
 
 from __future__ import annotations
@@ -27,20 +28,21 @@ LIMIT = 2047
 """Largest component of a vector, quarter pixels."""
 SIDES = 1
 """Sides are -1, 0 and 1."""
-PASSES = STEPS + COMPONENTS - 1 + ROLES - 1
+WAVES = STEPS + COMPONENTS - 1 + ROLES - 1
+PASSES = 2 * WAVES
 Read = Callable[[int, NDArray[np.uint8]], Ints]
 """(number of the pass, table indices uint8 [n]) -> symbols int32 [n]."""
 
 
 @dataclass(frozen=True)
 class _Part:
-    """What one role and component bring to a pass, for P places and n fields."""
+    """What one role and component bring to a wave, for P places and n fields."""
 
     role: int
     component: int
     places: NDArray[np.intp]  # [P]
     prediction: Ints  # [P, n]
-    index: NDArray[np.uint8]  # [P, n]
+    index: NDArray[np.uint8]  # tables of signs and sizes, [2, P, n]
 
 
 class _Wave:
@@ -60,7 +62,7 @@ class _Wave:
         self.values, self.residuals = empty, [[plane.copy() for plane in planes] for planes in empty]
 
     def parts(self, number: int, contexts: FieldContexts) -> Iterator[_Part]:
-        """The parts of pass `number`, predicted from what the passes before it have filled in."""
+        """The parts of wave `number`, predicted from what the waves before it have filled in."""
         for role in range(ROLES):
             for component in range(_components(role)):
                 step = number - role - component
@@ -91,13 +93,13 @@ class _Wave:
         total: Ints = sum(np.abs(self.residuals[role][component][places]) for component in components)  # type: ignore[assignment]
         return total
 
-    def fill(self, part: _Part, symbols: Ints) -> None:
-        """Note decoded symbols [P, n]; raises DamagedError where a vector would leave its range."""
-        values = symbols.astype(np.int64) + part.prediction
+    def fill(self, part: _Part, residuals: NDArray[np.int64]) -> None:
+        """Note decoded residuals [P, n]; raises DamagedError where a vector would leave its range."""
+        values = residuals + part.prediction
         if np.abs(values).max(initial=0) > _limit(part.component):
             raise DamagedError("a motion vector is out of its range: the file is damaged")
         self.values[part.role][part.component][part.places] = values
-        self.residuals[part.role][part.component][part.places] = symbols
+        self.residuals[part.role][part.component][part.places] = residuals
 
 
 def encode_fields(fields: Ints, used: Sequence[int], contexts: FieldContexts) -> list[tuple[Ints, NDArray[np.uint8]]]:
@@ -127,12 +129,14 @@ def encode_fields(fields: Ints, used: Sequence[int], contexts: FieldContexts) ->
     truth = [[np.ascontiguousarray(fields[chunks, slots, component].reshape(chunks.size, area).T)
               for component in range(_components(role))] for role, (chunks, slots) in enumerate(wave.cells)]
     passes = []
-    for number in range(PASSES):
+    for number in range(WAVES):
         parts = list(wave.parts(number, contexts))
-        symbols = [truth[part.role][part.component][part.places] - part.prediction for part in parts]
-        for part, own in zip(parts, symbols, strict=True):
-            wave.fill(part, own)
-        passes.append((np.concatenate([np.zeros(0, np.int32), *(own.ravel() for own in symbols)]), _indices(parts)))
+        residuals = [truth[part.role][part.component][part.places] - part.prediction for part in parts]
+        for part, own in zip(parts, residuals, strict=True):
+            wave.fill(part, own.astype(np.int64))
+        flat = np.concatenate([np.zeros(0, np.int32), *(own.ravel() for own in residuals)])
+        signs, sizes = _indices(parts)
+        passes += [(np.sign(flat), signs), (_folded(np.abs(flat[flat != 0]) - 1), sizes[flat != 0])]
     return passes
 
 
@@ -149,14 +153,17 @@ def decode_fields(shape: tuple[int, int, int], used: Sequence[int], contexts: Fi
         DamagedError: a vector leaves +-LIMIT or a side +-SIDES; UsageError: `used` does not fit.
     """
     wave = _Wave(shape, used)
-    for number in range(PASSES):
+    for number in range(WAVES):
         parts = list(wave.parts(number, contexts))
         if not parts:
             continue
-        symbols = read(number, _indices(parts))
-        stops = np.cumsum([part.index.size for part in parts])
+        signs, sizes = _indices(parts)
+        residuals = np.sign(read(2 * number, signs)).astype(np.int64)
+        if (moved := residuals != 0).any():
+            residuals[moved] *= 1 + _unfolded(read(2 * number + 1, sizes[moved]).astype(np.int64))
+        stops = np.cumsum([part.prediction.size for part in parts])
         for part, stop in zip(parts, stops, strict=True):
-            wave.fill(part, symbols[stop - part.index.size : stop].reshape(part.index.shape))
+            wave.fill(part, residuals[stop - part.prediction.size : stop].reshape(part.prediction.shape))
     fields = np.zeros((shape[0], 1 + CORRECTIONS, COMPONENTS, *shape[1:]), np.int32)
     for (chunks, slots), planes in zip(wave.cells, wave.values, strict=True):
         for component, plane in enumerate(planes):
@@ -178,4 +185,15 @@ def _halve(values: Ints) -> Ints:
 
 
 def _indices(parts: Sequence[_Part]) -> NDArray[np.uint8]:
-    return np.concatenate([np.zeros(0, np.uint8), *(part.index.ravel() for part in parts)])
+    """Tables of signs and of sizes, [2, n]."""
+    return np.concatenate([np.zeros((2, 0), np.uint8), *(part.index.reshape(2, -1) for part in parts)], axis=1)
+
+
+def _folded(sizes: Ints) -> Ints:
+    """0, 1, 2, 3, 4 ... to 0, 1, -1, 2, -2 ...: tables have two sides."""
+    return np.where(sizes % 2, sizes // 2 + 1, -(sizes // 2))
+
+
+def _unfolded(symbols: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The inverse of `_folded`."""
+    return np.where(symbols > 0, 2 * symbols - 1, -2 * symbols)

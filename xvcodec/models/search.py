@@ -7,7 +7,7 @@ blocks leave their 16x16 block's vector where that pays. Every pass also offers 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,10 +15,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from xvcodec.models.coder import nominal_step
+from xvcodec.models.context import PASSES, neighbours, pass_of
 from xvcodec.models.warp import BLOCK, QUARTER, warp
 
 REACH = 8
-"""Exhaustive search of +-8 pixels at quarter resolution: +-32 pixels of the picture."""
+"""Exhaustive search of +-8 pixels at quarter resolution, +-32 pixels of the picture, for what moves on its own."""
+FAR, FAR_REACH, FAR_WINDOW = 3, 12, 8
+"""And of +-12 pixels at level 3, +-96 of the picture, in windows of 64 x 64 pixels, for fast and for shaken cameras."""
 COARSE = 16
 """Block size of the first passes: `BLOCKS_APART` blocks of the field a side."""
 BLOCKS_APART = COARSE // BLOCK
@@ -27,6 +30,10 @@ SPLIT_BITS = 5.0
 PRICE = 150.0
 """Luma levels that one bit of vector must save, for a quantiser step of 1. Measured in files at crf 52 (66, 100, 150, 220):
 31.54, 31.49, 31.41, 31.32 dB with 0.0711, 0.0681, 0.0664, 0.0659 bits a pixel, where 1 dB is worth 25 % of the bits."""
+SETTLE_BITS = 1.0
+"""What a vector costs, beside its size, that is not the one expected."""
+_FIRST_SETTLED = 3
+"""Passes 1 and 2 of the quincunx over 16x16 blocks are beyond the field coder's lattice, which begins at every fourth."""
 SIDE_BITS = 4.0
 """What a block predicted from one side alone costs more than one predicted from both."""
 Predict = Callable[[Tensor, int], Tensor]
@@ -39,15 +46,21 @@ def price_of(quality: float) -> float:
 
 
 def _levels(luma: Tensor) -> list[Tensor]:
-    """The luma and its halves: level 0 is full resolution, level 2 a quarter."""
-    half = F.avg_pool2d(luma, 2)
-    return [luma, half, F.avg_pool2d(half, 2)]
+    """The luma and its halves: level 0 is full resolution, level 3 an eighth."""
+    levels = [luma]
+    for _ in range(FAR):
+        levels.append(F.avg_pool2d(levels[-1], 2))
+    return levels
 
 
 def _expected(field: Tensor) -> Tensor:
-    """What the field coder would predict: the mean of the middle two of four neighbours, [N, 2, h, w]."""
+    """About what the field coder would predict of each vector from those beside, above and below, [N, 2, h, w]."""
     around = F.pad(field, (1, 1, 1, 1), mode="replicate")
-    a, b, c, d = around[:, :, 1:-1, :-2], around[:, :, 1:-1, 2:], around[:, :, :-2, 1:-1], around[:, :, 2:, 1:-1]
+    return _amid(around[:, :, 1:-1, :-2], around[:, :, 1:-1, 2:], around[:, :, :-2, 1:-1], around[:, :, 2:, 1:-1])
+
+
+def _amid(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
+    """Mean of the middle two of four, rounded towards zero, as the field coder predicts."""
     one = torch.maximum(torch.minimum(a, b), torch.minimum(c, d))
     other = torch.minimum(torch.maximum(a, b), torch.maximum(c, d))
     return ((one + other) * 0.5).trunc()
@@ -64,22 +77,25 @@ def _split(field: Tensor) -> Tensor:
     return F.interpolate(field, scale_factor=float(BLOCKS_APART), mode="nearest")
 
 
-def _exhaustive(current: Tensor, reference: Tensor, price: float) -> Tensor:
-    """Best vector of each 16x16 block on quarter-resolution luma, quarter pixels of the picture [N, 2, h, w]."""
-    block = COARSE // 4
+def _exhaustive(current: Tensor, reference: Tensor, level: int, reach: int, window: int, price: float) -> Tensor:
+    """Best vector of each 16x16 block on luma of a level, quarter pixels of the picture [N, 2, h, w].
+
+    A block is judged by the `window` x `window` pixels of that level around it: true motion rather than the best match of
+    a few pixels.
+    """
+    block = COARSE >> level
     count, _, height, width = current.shape
-    padded = F.pad(reference, (REACH, REACH, REACH, REACH), mode="replicate")
+    padded = F.pad(reference, (reach, reach, reach, reach), mode="replicate")
     best_cost = current.new_full((count, height // block, width // block), float("inf"))
     best = current.new_zeros(count, 2, height // block, width // block)
-    for dy in range(-REACH, REACH + 1):
-        for dx in range(-REACH, REACH + 1):
-            moved = padded[:, :, REACH + dy : REACH + dy + height, REACH + dx : REACH + dx + width]
-            # windows twice the block: true motion rather than the best match of a few pixels
-            mean = F.avg_pool2d((current - moved).abs(), 2 * block, block, block // 2, count_include_pad=False)[:, 0]
-            cost = mean * (255.0 * COARSE**2) + price * 2.0 * (abs(dx) + abs(dy)) ** 0.5
+    for dy in range(-reach, reach + 1):
+        for dx in range(-reach, reach + 1):
+            moved = padded[:, :, reach + dy : reach + dy + height, reach + dx : reach + dx + width]
+            mean = F.avg_pool2d((current - moved).abs_(), window, block, (window - block) // 2, count_include_pad=False)
+            cost = mean[:, 0] * (255.0 * COARSE**2) + price * 2.0 * (abs(dx) + abs(dy)) ** 0.5
             better = cost < best_cost
             best_cost = torch.where(better, cost, best_cost)
-            vector = current.new_tensor([dx, dy]).view(1, 2, 1, 1) * (4 * QUARTER)
+            vector = current.new_tensor([dx, dy]).view(1, 2, 1, 1) * float(QUARTER << level)
             best = torch.where(better.unsqueeze(1), vector, best)
     return best
 
@@ -102,6 +118,11 @@ class _Search:
     predict: Predict
     price: float
 
+    def better(self, fields: Sequence[Tensor], level: int) -> Tensor:
+        """For each 16x16 block the cheapest of some fields."""
+        options = torch.stack(list(fields))
+        return _cheapest(options, self._error(options, level) + self.price * _bits(options, 0.5))
+
     def coarse(self, field: Tensor, level: int, step: float) -> Tensor:
         """One pass over a field of 16x16 blocks, black squares first, then white, so that vectors settle."""
         height, width = field.shape[-2:]
@@ -110,6 +131,18 @@ class _Search:
             options = _candidates(field, step)
             cost = self._error(options, level) + self.price * _bits(options - _expected(field), 0.5)
             field = torch.where((rows.unsqueeze(1) + columns) % 2 == colour, _cheapest(options, cost), field)
+        return field
+
+    def settle(self, field: Tensor) -> Tensor:
+        """A pass in the order of coding: a vector of a 16x16 block becomes what the coder expects where that is worth it."""
+        order = pass_of(field.shape[-2], field.shape[-1], field.device)
+        error = self._error(field.unsqueeze(0), 0)[0]
+        for number in range(_FIRST_SETTLED, PASSES):
+            known = (order < number).to(field.dtype)
+            expected = _amid(*neighbours(field * known, known, number))
+            cost = self._error(expected.unsqueeze(0), 0)[0]
+            cheaper = (order == number) & (cost < error + self.price * _bits(field - expected, SETTLE_BITS))
+            field, error = torch.where(cheaper.unsqueeze(1), expected, field), torch.where(cheaper, cost, error)
         return field
 
     def fine(self, field: Tensor, parent: Tensor, level: int, step: float) -> Tensor:
@@ -152,10 +185,12 @@ def search_forward(current: Tensor, reference: Tensor, price: float) -> Tensor:
     """
     now, before = _levels(current), _levels(reference)
     search = _Search(now, lambda fields, level: _match(before, fields, level), price)
-    field = _exhaustive(now[2], before[2], price)
+    near = _exhaustive(now[2], before[2], 2, REACH, 2 * COARSE // 4, price)
+    far = search.coarse(_exhaustive(now[FAR], before[FAR], FAR, FAR_REACH, FAR_WINDOW, price), 2, 16.0)
+    field = search.better((near, far), 2)
     for level, step in ((1, 8.0), (1, 4.0), (1, 2.0), (0, 1.0)):
         field = search.coarse(field, level, step)
-    field = parent = _split(field)
+    field = parent = _split(search.settle(field))
     for level, step in ((1, 8.0), (1, 4.0), (1, 2.0), (0, 1.0)):
         field = search.fine(field, parent, level, step)
     return field
@@ -185,9 +220,12 @@ def search_between(current: Tensor, before: Tensor, after: Tensor, anchor: Tenso
 
     search = _Search(now, both, price)
     field = torch.zeros_like(anchor[:, :, ::BLOCKS_APART, ::BLOCKS_APART])
+    middle = both(field.unsqueeze(0), FAR)
+    far = search.coarse(_exhaustive(now[FAR], middle, FAR, FAR_REACH // 2, FAR_WINDOW, price), 2, 16.0)
+    field = search.better((field, far), 1)
     for step in (6.0, 2.0):
         field = search.coarse(field, 1, step)
-    field = parent = _split(field)
+    field = parent = _split(search.settle(field))
     for level, step in ((1, 4.0), (0, 1.0)):
         field = search.fine(field, parent, level, step)
     forward = (field + straight).unsqueeze(0)
