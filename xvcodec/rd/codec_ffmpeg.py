@@ -86,7 +86,8 @@ class FfmpegCodec(Codec):
             with av.open("null", "w", format="null") as container:
                 self._open(container, clip, self.scale().high, conditions)
         except OutputError as error:
-            raise OutputError(f"{self.name} on '{clip.name}': {error}") from error
+            hint = " It needs an NVIDIA GPU that can encode." if self._encoder.endswith("_nvenc") else ""
+            raise OutputError(f"{self.name} on '{clip.name}': {error}{hint}") from error
 
     def encode(self, clip: Clip, setting: float, target: Path, conditions: Conditions) -> None:
         """Encode the frames of the clip."""
@@ -111,19 +112,23 @@ class FfmpegCodec(Codec):
                 yield _cropped(frame, clip.info)
 
     def inspect(self, file: Path, conditions: Conditions) -> Coded:
-        """Demux the file: packets are pictures, all else is overhead."""
+        """Packets are pictures, all else is overhead; key frames are counted in the order in which frames are shown."""
+        pictures, keys = 0, []  # whether each frame is a key frame
         with av.open(str(file)) as container:
-            packets = [(packet.size, packet.is_keyframe) for packet in container.demux(video=0) if packet.size]
-        keys = [number for number, (_, key) in enumerate(packets) if key and number] + [len(packets)]
-        longest = int(np.diff([0, *keys]).max())
+            for packet in container.demux(video=0):
+                pictures += packet.size
+                # not the packets' flags: behind an open GOP's key frame come packets of frames that are shown before it
+                keys += [frame.key_frame for frame in packet.decode() if isinstance(frame, av.VideoFrame)]
+        starts = [number for number, key in enumerate(keys) if key and number]
+        longest = int(np.diff([0, *starts, len(keys)]).max())
         if longest > conditions.gop:
             raise XvcError(f"it wrote {longest} frames from one key frame to the next, but -g is {conditions.gop}: this "
                            "encoder does not keep to the interval, and cannot take part")
         size = file.stat().st_size
-        return Coded(size, size - sum(size for size, _ in packets))
+        return Coded(size, size - pictures)
 
     def _open(self, container: av.container.OutputContainer, clip: Clip, setting: float, conditions: Conditions) -> Encoder:
-        return Encoder(container, _even(clip.info), self._encoder, self._settings(setting, conditions))
+        return Encoder(container, _even(clip.info), self._encoder, self._settings(setting, conditions), defaults={})
 
     def _settings(self, setting: float, conditions: Conditions) -> dict[str, str]:
         """The encoder's options at one quality."""
@@ -136,6 +141,8 @@ class FfmpegCodec(Codec):
             options |= {"rc": "vbr", "b": "0"}
         if self._encoder.startswith(("libvpx", "libaom")):
             options["b"] = "0"  # else crf is only a lower limit
+        if self._encoder == "mjpeg":
+            options["strict"] = "unofficial"  # else it refuses samples of limited range
         options |= self._options
         if self._encoder == "libx265":  # else it writes 2.4 kB about itself into every file
             options["x265-params"] = ":".join(filter(None, ["info=0", self._options.get("x265-params")]))
