@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator
 from dataclasses import replace
 from fractions import Fraction
@@ -26,18 +27,19 @@ _SCALES = {
 }  # fmt: skip
 _BY_SETTING = {"crf": Scale(0, 51, 25, 36), "cq": Scale(1, 51, 28, 40), "quality": Scale(100, 0, 80, 15),
                "qscale": Scale(1, 31, 4, 20)}  # fmt: skip
-_QSCALE = ("mjpeg", "mpeg4", "mpeg2video", "mpeg1video")
-_TAKEN = ("g", "threads", "qp", "cq", "quality", "rc", "b")
+_QSCALE = ("mjpeg", "mpeg4")
+_TAKEN = ("g", "threads", "qp", "cq", "quality", "qmin", "qmax", "rc", "b")
 _RAW = {"h264": ("h264", ".h264"), "hevc": ("hevc", ".hevc"), "av1": ("obu", ".obu"), "vp8": ("ivf", ".ivf"),
         "vp9": ("ivf", ".ivf"), "mjpeg": ("mjpeg", ".mjpg"), "webp": ("webp", ".webp")}  # fmt: skip
 """Files are the bare stream where there is such a form: a container's 0.8 to 1.4 kB would speak for us at low rates."""
 _MATROSKA = ("matroska", ".mkv")
 _STILLS = ("webp",)
-_LAMBDA = 118  # FFmpeg's scale of global_quality
+_ABOUT_X264 = re.compile(rb"\x00?\x00\x00\x01\x06\x05[^\x00]+x264 - core[^\x00]+\x00\x80")
+"""What x264 writes about itself into every file, an SEI message of 0.7 kB; it has no option that leaves it out."""
 
 
 class FfmpegCodec(Codec):
-    """One encoder with its options."""
+    """One encoder with its options. Encoders write no text about themselves into the files."""
 
     kind = "ffmpeg"
 
@@ -74,9 +76,9 @@ class FfmpegCodec(Codec):
         """Of the bare stream, else .mkv."""
         return self._form[1]
 
-    def identity(self, clip: Clip) -> dict[str, str]:
-        """Nothing more."""
-        return {}
+    def identity(self, clip: Clip, setting: float, conditions: Conditions) -> dict[str, str]:
+        """Every option that the encoder is given."""
+        return {"options": " ".join(f"{key}={value}" for key, value in self._settings(setting, conditions).items())}
 
     def check(self, clip: Clip, conditions: Conditions) -> None:
         """Open the encoder for pictures of this size and depth."""
@@ -99,6 +101,8 @@ class FfmpegCodec(Codec):
                 for frame in clip.read():
                     container.mux(list(encoder.encode(_padded(frame))))
                 container.mux(list(encoder.encode(None)))
+            if self._encoder == "libx264":
+                place.path.write_bytes(_ABOUT_X264.sub(b"", place.path.read_bytes(), count=1))
             place.commit()
         except (av.error.FFmpegError, OSError, ValueError) as error:
             raise OutputError(f"'{target}' cannot be written ({reason(error)})") from error
@@ -134,13 +138,15 @@ class FfmpegCodec(Codec):
         """The encoder's options at one quality."""
         options = {"g": str(conditions.gop), "threads": str(conditions.threads)}
         if self.setting == "qscale":
-            options |= {"flags": "+qscale", "global_quality": str(round(_LAMBDA * setting))}
+            options |= {"qmin": f"{setting:g}", "qmax": f"{setting:g}"}  # PyAV's frames carry no quality for -qscale
         else:
             options[self.setting] = f"{setting:g}"
         if self.setting == "cq":
             options |= {"rc": "vbr", "b": "0"}
-        if self._encoder.startswith(("libvpx", "libaom")):
+        if self._encoder in ("libvpx-vp9", "libaom-av1"):
             options["b"] = "0"  # else crf is only a lower limit
+        if self._encoder == "libvpx":
+            options["b"] = "1G"  # for VP8, 0 is a usual rate, and crf counts below the rate only
         if self._encoder == "mjpeg":
             options["strict"] = "unofficial"  # else it refuses samples of limited range
         options |= self._options

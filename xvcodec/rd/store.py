@@ -108,7 +108,7 @@ class Store:
         clip, codec, conditions = task.clip, task.codec, self.conditions
         return {"clip": clip.sha256, "frames": clip.frames, "codec": codec.name, "version": codec.version,
                 "setting": float(task.setting), "key_interval": conditions.gop, "threads": conditions.threads,
-                **codec.identity(clip)}
+                **codec.identity(clip, task.setting, conditions)}
 
     def stem(self, task: Task) -> str:
         """The name that point and stream share."""
