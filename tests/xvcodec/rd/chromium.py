@@ -87,6 +87,14 @@ class Chromium:
             raise RuntimeError(answer["exceptionDetails"]["exception"].get("description", "exception"))
         return answer["result"].get("value")
 
+    def until(self, script: str) -> None:
+        """Wait until an expression is true; a busy machine may take its time."""
+        end = time.monotonic() + 60
+        while not self.run(script):
+            if time.monotonic() > end:
+                raise TimeoutError(f"this does not become true: {script}")
+            time.sleep(0.02)
+
     def press(self, key: str) -> None:
         """Press and release a key."""
         text = {"text": key} if len(key) == 1 else {}

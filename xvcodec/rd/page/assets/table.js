@@ -8,6 +8,8 @@ function reasonOf(row) {
   const clips = Object.values(row.clips), having = clips.filter((clip) => known(clip[state.figure])).length;
   return having ? `only ${having} of ${clips.length} clips have a figure` : reasonsOf(row)[0] ?? "no clip has both curves";
 }
+const lacking = (row) => Object.entries(row.clips).filter(([, clip]) => !known(clip[state.figure]))
+  .map(([name, clip]) => `${name}: ${clip[state.figure === "rate" ? "why" : "why_quality"]}`);
 const overlapOf = (clip) => (state.figure === "rate" ? clip.overlap : clip.overlap_rate);
 
 function drawCards() {
@@ -39,12 +41,13 @@ function drawTable() {
   $("savings-what").textContent = `${state.figure === "rate" ? "BD-rate" : "BD-quality"} by ${metric.title} against ${reference.label}`;
   $("table").replaceChildren(make("table", { class: `bd${clips.length > 8 ? " many" : ""}` },
     make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "codec"), make("th", { scope: "col", class: "mean" }, ""),
-      make("th", { scope: "col" }, state.figure === "rate" ? "← fewer bits · more bits →" : metric.better === "higher" ? "← worse · better →" : "← better · worse →"),
+      make("th", { scope: "col", class: "forest" }, state.figure === "rate" ? "← fewer bits · more bits →" : metric.better === "higher" ? "← worse · better →" : "← better · worse →"),
       ...clips.map((clip) => make("th", { scope: "col", class: "clip", title: clip }, clip)))),
     make("tbody", {}, ...found.map(([codec, row]) => make("tr", {},
       make("th", { scope: "row" }, swatch(codec), codec.label), meanCell(row, metric), make("td", { class: "forest" }, forest(codec, row, sx)),
       ...clips.map((clip) => make("td", {}, clipCell(clip, row.clips[clip], metric))))))));
-  const why = found.filter(([, row]) => !row[state.figure]).map(([codec, row]) => `${codec.label} has no mean: ${reasonOf(row)}.`);
+  const why = [...found.filter(([, row]) => !row[state.figure]).map(([codec, row]) => `${codec.label} has no mean: ${reasonOf(row)}.`),
+    ...found.filter(([, row]) => row[state.figure]).flatMap(([codec, row]) => lacking(row).map((text) => `${codec.label} has no figure for ${text}.`))];
   $("savings-note").textContent = [`Bars below the figures show how far the curves overlap; amber is below ${100 * DATA.rules.good_overlap} %, and below `
     + `${(100 * DATA.rules.min_overlap).toFixed(0)} % no figure is given.`, ...why].join(" ");
 }
