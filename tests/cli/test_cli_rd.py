@@ -124,6 +124,24 @@ def test_comparing_two_reports(xvc: Xvc, clip: Path) -> None:
     assert xvc("rd", "--compare", "old", "gone").code == 1
 
 
+def test_why_there_is_no_figure(xvc: Xvc, clip: Path) -> None:
+    Path("two.mkv").write_bytes(clip.read_bytes())
+    result = xvc("rd", clip, "two.mkv", "--codec", X264, "--codec", f"{X265}:crf=30", "--crf", "20,26,32,38", "-o", "r",
+                 "--metric", "psnr,msssim")
+    assert result.code == 0, result.err
+    assert f"{X264}, psnr: no mean, because the reference has 1 point, but a curve needs 4." in result.out
+    assert result.err.count("msssim was not measured on 'in', 'two': ") == 1
+
+
+def test_a_page_that_cannot_be_written(xvc: Xvc, clip: Path) -> None:
+    assert xvc("rd", clip, "--codec", X264, "--crf", "20,30", "-o", "r").code == 0
+    Path("r/index.html").unlink()
+    Path("r/index.html").mkdir()
+    result = xvc("rd", "-o", "r", "--plot-only")
+    assert (result.code, result.err.count("\n")) == (1, 1)
+    assert "The page of 'r' cannot be written" in result.err
+
+
 def test_a_broken_clip_is_one_sentence(xvc: Xvc, clip: Path) -> None:
     Path("bad.mp4").write_bytes(b"no video" * 99)
     result = xvc("rd", clip, "bad.mp4", *BOTH, "-o", "r")
@@ -139,12 +157,15 @@ def test_a_killed_study_goes_on(xvc: Xvc, clip: Path, number: signal.Signals, co
     child = subprocess.Popen([sys.executable, "-m", "xvc_cli", "rd", str(clip), *BOTH, "-o", "r"], env=environment,
                              stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
     points, deadline = Path("r/points"), time.monotonic() + 120
-    while not (points.is_dir() and any(path.suffix == ".json" for path in points.iterdir())):
-        assert child.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    child.send_signal(number)
-    _, errors = child.communicate(timeout=60)
+    try:
+        while not (points.is_dir() and any(path.suffix == ".json" for path in points.iterdir())):
+            assert child.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        child.send_signal(number)
+        _, errors = child.communicate(timeout=60)
+    finally:
+        child.kill()  # a test that failed leaves nothing behind
     assert child.returncode == code
     assert b"Traceback" not in errors
     there = {path.name: path.stat().st_mtime_ns for path in points.iterdir() if path.suffix == ".json"}

@@ -97,6 +97,7 @@ class Store:
         try:
             for part in ("points", "streams"):
                 (self.folder / part).mkdir(exist_ok=True)
+            for part in (".", "points", "streams", "frames"):
                 for rest in (self.folder / part).glob(".*"):
                     if rest.suffix in (".part", ".xvc"):
                         rest.unlink()
