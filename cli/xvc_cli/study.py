@@ -65,18 +65,19 @@ def told(results: Results) -> str:
         return "One codec alone has no BD-rate; its points are in results.csv."
     table = [["", *results.metrics]]
     for name, found in rows.items():
-        cells = {row["metric"]: _cell(row) for row in found}
+        cells = {row["metric"]: _cell(row, len(results.clips)) for row in found}
         table.append([name, *(cells.get(metric, "") for metric in results.metrics)])
     widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
     head = (f"BD-rate against {results.reference} ({results.method}; mean over clips, {100 * LEVEL:.0f} % of draws of the "
             f"clips; least overlap of the curves where it is below {100 * GOOD_OVERLAP:.0f} %):")
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]
-    refused = [f"{name}, {row['metric']}: no mean, because {_why(row)}." for name, found in rows.items() for row in found
-               if row["rate"] is None]
+    refused = [f"{name}, {row['metric']}: no mean, because {_why(row, len(results.clips))}."
+               for name, found in rows.items() for row in found if row["rate"] is None]
     return "\n".join([head, *lines, *refused])
 
 
-def _cell(row: Mapping[str, Any]) -> str:
+def _cell(row: Mapping[str, Any], of: int) -> str:
+    """The mean of a row; `of` is the number of clips in the study."""
     from xvcodec.rd.bd import GOOD_OVERLAP
 
     rate, clips = row["rate"], row["clips"]
@@ -84,15 +85,15 @@ def _cell(row: Mapping[str, Any]) -> str:
         return "-"
     span = "" if rate["low"] is None else f" [{rate['low']:+.1f}, {rate['high']:+.1f}]"
     least = min(clip["overlap"] for clip in clips.values() if clip["rate"] is not None)
-    some = [f"{rate['clips']} of {len(clips)} clips"] if rate["clips"] < len(clips) else []
+    some = [f"{rate['clips']} of {of} clips"] if rate["clips"] < of else []
     some += [f"overlap {100 * least:.0f} %"] if least < GOOD_OVERLAP else []
     return f"{rate['mean']:+.1f} %{span}" + (f" ({', '.join(some)})" if some else "")
 
 
-def _why(row: Mapping[str, Any]) -> str:
+def _why(row: Mapping[str, Any], of: int) -> str:
     """Why there is no mean."""
     clips = row["clips"].values()
     having = sum(clip["rate"] is not None for clip in clips)
     if having:
-        return f"only {having} of {len(clips)} clips have a figure"
+        return f"only {having} of {of} clips have a figure"
     return next((str(clip["why"]) for clip in clips if clip["why"]), "no clip has both curves")

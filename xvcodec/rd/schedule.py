@@ -52,16 +52,16 @@ class Schedule:
     def ladders(self) -> dict[str, list[float]]:
         """Run all points; returns the settings that make up each codec's ladder."""
         known: dict[str, dict[float, float]] = {codec.name: {} for codec in self._codecs}
-        while (plan := self._plan(known)).wanted:
-            self._total = dict(plan.expected)
-            tasks = [Task(clip, codec, setting) for codec in self._codecs for setting in plan.wanted.get(codec.name, ())
+        while (step := self._plan(known)).wanted:
+            self._total = dict(step.expected)
+            tasks = [Task(clip, codec, setting) for codec in self._codecs for setting in step.wanted.get(codec.name, ())
                      for clip in self._clips]
             self._run(tasks)
-            for name, settings in plan.wanted.items():
+            for name, settings in step.wanted.items():
                 known[name] |= {setting: self._quality(name, setting) for setting in settings}
         self._finished = True
-        self.note = plan.note
-        return dict(plan.chosen)
+        self.note = step.note
+        return dict(step.chosen)
 
     def _plan(self, known: Mapping[str, Mapping[float, float]]) -> Plan:
         fixed = {codec.name: codec.fixed or self._options.crf for codec in self._codecs}

@@ -6,7 +6,7 @@ const interval = (summary, digits) => (known(summary.low) ? `${signed(summary.lo
 const reasonsOf = (row) => [...new Set(Object.values(row.clips).map((clip) => clip[state.figure === "rate" ? "why" : "why_quality"]).filter(Boolean))];
 function reasonOf(row) {
   const clips = Object.values(row.clips), having = clips.filter((clip) => known(clip[state.figure])).length;
-  return having ? `only ${having} of ${clips.length} clips have a figure` : reasonsOf(row)[0] ?? "no clip has both curves";
+  return having ? `only ${having} of ${DATA.clips.length} clips have a figure` : reasonsOf(row)[0] ?? "no clip has both curves";
 }
 const lacking = (row) => Object.entries(row.clips).filter(([, clip]) => !known(clip[state.figure]))
   .map(([name, clip]) => `${name}: ${clip[state.figure === "rate" ? "why" : "why_quality"]}`);
@@ -18,9 +18,8 @@ function drawCards() {
     const row = bdRow(codec), parts = [make("h3", {}, codec.label)];
     if (codec === reference) parts.push(make("div", { class: "figure none" }, "reference"), make("p", {}, "the others are measured against it"));
     else if (row?.rate) {
-      const clips = Object.values(row.clips).length;
       parts.push(make("div", { class: "figure" }, signed(row.rate.mean), make("small", {}, "% bits")),
-        make("p", {}, [interval(row.rate, 1), `${row.rate.clips} of ${clips} clips`].filter(Boolean).join(", ")));
+        make("p", {}, [interval(row.rate, 1), `${row.rate.clips} of ${DATA.clips.length} clips`].filter(Boolean).join(", ")));
     } else parts.push(make("div", { class: "figure none" }, "no figure"), make("p", {}, row ? "too little overlap: see the table" : "no points"));
     return make("div", { class: "card", style: `--codec:${codec.color}` }, ...parts);
   }) : []));
@@ -53,10 +52,10 @@ function drawTable() {
 }
 
 function meanCell(row, metric) {
-  const summary = row[state.figure], digits = figureDigits(metric), clips = Object.keys(row.clips).length;
+  const summary = row[state.figure], digits = figureDigits(metric);
   if (!summary) return make("td", { class: "mean" }, "–", make("small", {}, "no figure"));
   return make("td", { class: "mean" }, `${signed(summary.mean, digits)} ${figureUnit(metric)}`,
-    make("small", {}, interval(summary, digits) ?? "no interval"), make("small", {}, `${summary.clips} of ${clips} clips`));
+    make("small", {}, interval(summary, digits) ?? "no interval"), make("small", {}, `${summary.clips} of ${DATA.clips.length} clips`));
 }
 
 // The interval as a bar, the mean as a mark, each clip as a tick; across in percent of the cell.
