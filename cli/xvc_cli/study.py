@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from .console import Console
 from .progress import clock
@@ -56,27 +56,44 @@ def _columns() -> int:
 
 
 def told(results: Results) -> str:
-    """BD-rates against the reference, a codec a row and a metric a column, with what stands behind them."""
+    """BD-rates against the reference, a codec a row and a metric a column; below, why some are not given."""
+    from xvcodec.rd.bd import GOOD_OVERLAP, LEVEL
+
     rows = {name: [row for row in results.data["bd"] if row["codec"] == name] for name in results.codecs}
     rows = {name: found for name, found in rows.items() if found}
     if not rows:
         return "One codec alone has no BD-rate; its points are in results.csv."
     table = [["", *results.metrics]]
     for name, found in rows.items():
-        cells = {row["metric"]: _cell(row) for row in found}
+        cells = {row["metric"]: _cell(row, len(results.clips)) for row in found}
         table.append([name, *(cells.get(metric, "") for metric in results.metrics)])
     widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
-    head = f"BD-rate against {results.reference} ({results.method}; mean over clips, 95 % of draws of the clips):"
-    return "\n".join([head, *("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-                              for row in table)])
+    head = (f"BD-rate against {results.reference} ({results.method}; mean over clips, {100 * LEVEL:.0f} % of draws of the "
+            f"clips; least overlap of the curves where it is below {100 * GOOD_OVERLAP:.0f} %):")
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]
+    refused = [f"{name}, {row['metric']}: no mean, because {_why(row, len(results.clips))}."
+               for name, found in rows.items() for row in found if row["rate"] is None]
+    return "\n".join([head, *lines, *refused])
 
 
-def _cell(row: dict[str, object]) -> str:
+def _cell(row: Mapping[str, Any], of: int) -> str:
+    """The mean of a row; `of` is the number of clips in the study."""
+    from xvcodec.rd.bd import GOOD_OVERLAP
+
     rate, clips = row["rate"], row["clips"]
-    assert isinstance(clips, dict)
-    if not isinstance(rate, dict):
-        why = next((clip["why"] for clip in clips.values() if clip["why"]), "no clip has both curves")
-        return f"none: {why}"
+    if rate is None:
+        return "-"
     span = "" if rate["low"] is None else f" [{rate['low']:+.1f}, {rate['high']:+.1f}]"
-    some = f" ({rate['clips']} of {len(clips)} clips)" if rate["clips"] < len(clips) else ""
-    return f"{rate['mean']:+.1f} %{span}{some}"
+    least = min(clip["overlap"] for clip in clips.values() if clip["rate"] is not None)
+    some = [f"{rate['clips']} of {of} clips"] if rate["clips"] < of else []
+    some += [f"overlap {100 * least:.0f} %"] if least < GOOD_OVERLAP else []
+    return f"{rate['mean']:+.1f} %{span}" + (f" ({', '.join(some)})" if some else "")
+
+
+def _why(row: Mapping[str, Any], of: int) -> str:
+    """Why there is no mean."""
+    clips = row["clips"].values()
+    having = sum(clip["rate"] is not None for clip in clips)
+    if having:
+        return f"only {having} of {of} clips have a figure"
+    return next((str(clip["why"]) for clip in clips if clip["why"]), "no clip has both curves")

@@ -28,8 +28,12 @@ _RATE_OPTIONS = {"crf", "b", "qp", "q", "maxrate"}
 _EVEN_ONLY = {"libx264", "libx264rgb", "libx265"}  # 4:2:0 of an odd size cannot be written in their streams
 
 
-def resolve_options(codec: av.Codec, options: dict[str, str]) -> dict[str, str]:
-    """Defaults of the codec overlaid with `options` (":v" suffixes dropped); raises OutputError for an unknown one."""
+def resolve_options(codec: av.Codec, options: dict[str, str], defaults: dict[str, str] | None = None) -> dict[str, str]:
+    """`defaults`, else ours for the codec, overlaid with `options` (":v" suffixes dropped).
+
+    Raises:
+        OutputError: the codec does not know one of `options`.
+    """
     given = {key.removesuffix(":v"): str(value) for key, value in options.items()}
     supported = codec.create().supported_options
     names = {option.name for option in (*supported.generic, *supported.private)}
@@ -38,7 +42,7 @@ def resolve_options(codec: av.Codec, options: dict[str, str]) -> dict[str, str]:
             near = difflib.get_close_matches(key, names, 1)
             hint = f"; did you mean '{near[0]}'?" if near else "."
             raise OutputError(f"The codec {codec.name} has no option '{key}'{hint}")
-    chosen = dict(DEFAULTS.get(codec.name, {}))
+    chosen = dict(DEFAULTS.get(codec.name, {}) if defaults is None else defaults)
     if given.keys() & _RATE_OPTIONS:
         chosen = {key: value for key, value in chosen.items() if key not in _RATE_OPTIONS}
     chosen.update(given)
@@ -58,11 +62,12 @@ def _find(name: str) -> av.Codec:
 
 
 class Encoder:
-    """Encodes frames of `info` into a new video stream of `container`."""
+    """Encodes frames of `info` into a new video stream of `container`; `defaults` as in `resolve_options`."""
 
-    def __init__(self, container: OutputContainer, info: VideoInfo, name: str, options: dict[str, str]) -> None:
+    def __init__(self, container: OutputContainer, info: VideoInfo, name: str, options: dict[str, str],
+                 defaults: dict[str, str] | None = None) -> None:
         codec = _find(name)
-        chosen = resolve_options(codec, options)
+        chosen = resolve_options(codec, options, defaults)
         self._info = info
         self._durations: dict[int, int] = {}
         odd = bool(info.width % 2 or info.height % 2)

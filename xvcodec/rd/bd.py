@@ -48,7 +48,7 @@ class Curve:
     def fault(self, better: str) -> str | None:
         """Why no delta can be computed from this curve alone."""
         if len(self.rate) < MIN_POINTS:
-            return f"has {len(self.rate)} points, but a curve needs {MIN_POINTS}"
+            return f"has {len(self.rate) or 'no'} point{'s' * (len(self.rate) != 1)}, but a curve needs {MIN_POINTS}"
         if not (np.isfinite(self.rate).all() and np.isfinite(self.quality).all() and self.rate[0] > 0.0):
             return "has points that are not finite"
         gain = np.diff(self.quality) if better == "higher" else -np.diff(self.quality)
@@ -148,7 +148,7 @@ def check_method(method: str) -> Method:
 def _narrow(covered: float, least: float, what: str) -> str | None:
     if covered > 0.0 and covered >= least:
         return None
-    return f"the curves share {100 * covered:.0f} % of their {what}, but a figure needs {100 * least:.0f} %"
+    return f"the curves share {100 * covered:.1f} % of their {what}, but a figure needs {100 * least:.1f} %"
 
 
 def _library() -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator
 from dataclasses import replace
 from fractions import Fraction
@@ -26,18 +27,19 @@ _SCALES = {
 }  # fmt: skip
 _BY_SETTING = {"crf": Scale(0, 51, 25, 36), "cq": Scale(1, 51, 28, 40), "quality": Scale(100, 0, 80, 15),
                "qscale": Scale(1, 31, 4, 20)}  # fmt: skip
-_QSCALE = ("mjpeg", "mpeg4", "mpeg2video", "mpeg1video")
-_TAKEN = ("g", "threads", "qp", "cq", "quality", "rc", "b")
+_QSCALE = ("mjpeg", "mpeg4")
+_TAKEN = ("g", "threads", "qp", "cq", "quality", "qmin", "qmax", "rc", "b")
 _RAW = {"h264": ("h264", ".h264"), "hevc": ("hevc", ".hevc"), "av1": ("obu", ".obu"), "vp8": ("ivf", ".ivf"),
         "vp9": ("ivf", ".ivf"), "mjpeg": ("mjpeg", ".mjpg"), "webp": ("webp", ".webp")}  # fmt: skip
 """Files are the bare stream where there is such a form: a container's 0.8 to 1.4 kB would speak for us at low rates."""
 _MATROSKA = ("matroska", ".mkv")
 _STILLS = ("webp",)
-_LAMBDA = 118  # FFmpeg's scale of global_quality
+_ABOUT_X264 = re.compile(rb"\x00?\x00\x00\x01\x06\x05[^\x00]+x264 - core[^\x00]+\x00\x80")
+"""What x264 writes about itself into every file, an SEI message of 0.7 kB; it has no option that leaves it out."""
 
 
 class FfmpegCodec(Codec):
-    """One encoder with its options."""
+    """One encoder with its options. Encoders write no text about themselves into the files."""
 
     kind = "ffmpeg"
 
@@ -74,9 +76,9 @@ class FfmpegCodec(Codec):
         """Of the bare stream, else .mkv."""
         return self._form[1]
 
-    def identity(self, clip: Clip) -> dict[str, str]:
-        """Nothing more."""
-        return {}
+    def identity(self, clip: Clip, setting: float, conditions: Conditions) -> dict[str, str]:
+        """Every option that the encoder is given."""
+        return {"options": " ".join(f"{key}={value}" for key, value in self._settings(setting, conditions).items())}
 
     def check(self, clip: Clip, conditions: Conditions) -> None:
         """Open the encoder for pictures of this size and depth."""
@@ -86,7 +88,8 @@ class FfmpegCodec(Codec):
             with av.open("null", "w", format="null") as container:
                 self._open(container, clip, self.scale().high, conditions)
         except OutputError as error:
-            raise OutputError(f"{self.name} on '{clip.name}': {error}") from error
+            hint = " It needs an NVIDIA GPU that can encode." if self._encoder.endswith("_nvenc") else ""
+            raise OutputError(f"{self.name} on '{clip.name}': {error}{hint}") from error
 
     def encode(self, clip: Clip, setting: float, target: Path, conditions: Conditions) -> None:
         """Encode the frames of the clip."""
@@ -98,6 +101,8 @@ class FfmpegCodec(Codec):
                 for frame in clip.read():
                     container.mux(list(encoder.encode(_padded(frame))))
                 container.mux(list(encoder.encode(None)))
+            if self._encoder == "libx264":
+                place.path.write_bytes(_ABOUT_X264.sub(b"", place.path.read_bytes(), count=1))
             place.commit()
         except (av.error.FFmpegError, OSError, ValueError) as error:
             raise OutputError(f"'{target}' cannot be written ({reason(error)})") from error
@@ -111,31 +116,39 @@ class FfmpegCodec(Codec):
                 yield _cropped(frame, clip.info)
 
     def inspect(self, file: Path, conditions: Conditions) -> Coded:
-        """Demux the file: packets are pictures, all else is overhead."""
+        """Packets are pictures, all else is overhead; key frames are counted in the order in which frames are shown."""
+        pictures, keys = 0, []  # whether each frame is a key frame
         with av.open(str(file)) as container:
-            packets = [(packet.size, packet.is_keyframe) for packet in container.demux(video=0) if packet.size]
-        keys = [number for number, (_, key) in enumerate(packets) if key and number] + [len(packets)]
-        longest = int(np.diff([0, *keys]).max())
+            for packet in container.demux(video=0):
+                pictures += packet.size
+                # not the packets' flags: behind an open GOP's key frame come packets of frames that are shown before it
+                keys += [frame.key_frame for frame in packet.decode() if isinstance(frame, av.VideoFrame)]
+        starts = [number for number, key in enumerate(keys) if key and number]
+        longest = int(np.diff([0, *starts, len(keys)]).max())
         if longest > conditions.gop:
             raise XvcError(f"it wrote {longest} frames from one key frame to the next, but -g is {conditions.gop}: this "
                            "encoder does not keep to the interval, and cannot take part")
         size = file.stat().st_size
-        return Coded(size, size - sum(size for size, _ in packets))
+        return Coded(size, size - pictures)
 
     def _open(self, container: av.container.OutputContainer, clip: Clip, setting: float, conditions: Conditions) -> Encoder:
-        return Encoder(container, _even(clip.info), self._encoder, self._settings(setting, conditions))
+        return Encoder(container, _even(clip.info), self._encoder, self._settings(setting, conditions), defaults={})
 
     def _settings(self, setting: float, conditions: Conditions) -> dict[str, str]:
         """The encoder's options at one quality."""
         options = {"g": str(conditions.gop), "threads": str(conditions.threads)}
         if self.setting == "qscale":
-            options |= {"flags": "+qscale", "global_quality": str(round(_LAMBDA * setting))}
+            options |= {"qmin": f"{setting:g}", "qmax": f"{setting:g}"}  # PyAV's frames carry no quality for -qscale
         else:
             options[self.setting] = f"{setting:g}"
         if self.setting == "cq":
             options |= {"rc": "vbr", "b": "0"}
-        if self._encoder.startswith(("libvpx", "libaom")):
+        if self._encoder in ("libvpx-vp9", "libaom-av1"):
             options["b"] = "0"  # else crf is only a lower limit
+        if self._encoder == "libvpx":
+            options["b"] = "1G"  # for VP8, 0 is a usual rate, and crf counts below the rate only
+        if self._encoder == "mjpeg":
+            options["strict"] = "unofficial"  # else it refuses samples of limited range
         options |= self._options
         if self._encoder == "libx265":  # else it writes 2.4 kB about itself into every file
             options["x265-params"] = ":".join(filter(None, ["info=0", self._options.get("x265-params")]))

@@ -54,7 +54,7 @@ class XvcCodec(Codec):
         """.xvc"""
         return ".xvc"
 
-    def identity(self, clip: Clip) -> dict[str, str]:
+    def identity(self, clip: Clip, setting: float, conditions: Conditions) -> dict[str, str]:
         """The caption that goes in."""
         return {"prompt": self._prompt(clip)}
 

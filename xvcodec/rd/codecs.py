@@ -51,8 +51,8 @@ class Codec(ABC):
         """Of the files that it writes."""
 
     @abstractmethod
-    def identity(self, clip: Clip) -> dict[str, str]:
-        """What, besides clip, setting and conditions, decides about the bytes."""
+    def identity(self, clip: Clip, setting: float, conditions: Conditions) -> dict[str, str]:
+        """What, besides its arguments, name and version, decides about the bytes."""
 
     @abstractmethod
     def check(self, clip: Clip, conditions: Conditions) -> None:

@@ -1,7 +1,8 @@
 """Which settings each codec is run at, so that all cover the same range of quality: found from the points there are.
 
 `plan` is a function of what is known, and nothing else: a study that was stopped asks for the same points again. Every
-trial is a whole point. Ends come first; where a codec cannot reach the range, the others are asked for what it can reach.
+trial is a whole point. Ends come first; where a codec cannot reach the range, the others are asked for what it can reach,
+and where nothing of the range is left, for one as wide beside it.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ class Plan:
 
     wanted: Mapping[str, list[float]]
     chosen: Mapping[str, list[float]]
+    expected: Mapping[str, int]  # by codec, how many settings will have been run in the end, as far as can be told
     note: str | None = None
 
 
@@ -73,27 +75,45 @@ def plan(scales: Mapping[str, Scale], known: Mapping[str, Mapping[float, float]]
         wished: lowest and highest quality.
     """
     searches = {name: _Search(scale, known.get(name, {}), points) for name, scale in scales.items()}
-    ends, wanted = _ends(searches, *wished)
+    ends, wanted, low, high = _range(searches, *wished)
+    between = points - 2 if wanted else 0  # that will still be asked for
     note = None
     if not wanted:
-        low, high = _common(searches, ends, *wished)
-        if high - low < 2 * TOLERANCE:
-            note = (f"The codecs have no common range of quality within {wished[0]:g}..{wished[1]:g} dB: "
-                    "each covers what it can.")
-        elif (low, high) != wished:
-            note = f"Not every codec reaches {wished[0]:g}..{wished[1]:g} dB: the ladders cover {low:.1f}..{high:.1f} dB."
-            ends, wanted = _ends(searches, low, high)
-    if not wanted:
+        if (low, high) != wished:
+            note = f"Not every codec reaches {wished[0]:g}..{wished[1]:g} dB: " + (
+                f"the ladders cover {low:.1f}..{high:.1f} dB." if high - low >= 2 * TOLERANCE else
+                "there is no common range of quality, and each covers what it can; give them settings with crf=a,b,c.")
         inner = {name: search.between(*ends[name]) for name, search in searches.items()}
         wanted = {name: notches for name, notches in inner.items() if notches}
     notches = wanted or {name: [notch for notch in sorted(search.known) if ends[name][0] <= notch <= ends[name][1]]
                          for name, search in searches.items()}
     settings = {name: list(map(scales[name].setting, found)) for name, found in notches.items()}
-    return Plan(settings if wanted else {}, {} if wanted else settings, note)
+    expected = {name: len(search.known) + len(wanted.get(name, ())) + between for name, search in searches.items()}
+    return Plan(settings if wanted else {}, {} if wanted else settings, expected, note)
 
 
-def _ends(searches: Mapping[str, _Search], low: float,
-          high: float) -> tuple[dict[str, tuple[int, int]], dict[str, list[int]]]:
+_Ends = tuple[dict[str, tuple[int, int]], dict[str, list[int]]]
+
+
+def _range(searches: Mapping[str, _Search], low: float, high: float, moved: bool = False) -> tuple[*_Ends, float, float]:
+    """As `_ends`, for the range from `low` to `high`, or what all reach of it, or one as wide beside it; and which it is.
+
+    Where the codecs have no range in common, the upper end is less than 2 TOLERANCE above the lower one.
+    """
+    ends, wanted = _ends(searches, low, high)
+    if wanted:
+        return ends, wanted, low, high
+    least, most = _common(searches, ends, low, high)
+    if (least, most) == (low, high) or most - least >= 2 * TOLERANCE:
+        return *_ends(searches, least, most), least, most
+    if moved or (low < least and most < high):
+        return ends, wanted, least, most
+    span = high - low
+    beside = (least, least + span) if low < least else (most - span, most)
+    return _range(searches, *beside, moved=True)
+
+
+def _ends(searches: Mapping[str, _Search], low: float, high: float) -> _Ends:
     """Notches of the best and the worst end by codec, and what must be tried to know them."""
     ends, wanted = {}, {}
     for name, search in searches.items():

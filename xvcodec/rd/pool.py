@@ -9,7 +9,9 @@ import threading
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from xvcodec.errors import XvcError
 
@@ -17,6 +19,11 @@ from .store import Record, Store, Task
 from .work import Worker
 
 Begin = Callable[[Task], None]
+
+_PATIENCE = 20.0
+"""Seconds that processes without work may take to end before they are killed."""
+_LIBRARIES = ("OMP", "OPENBLAS", "MKL")
+"""Whose number of threads is read from the environment when they are loaded."""
 
 
 def in_turn(worker: Worker, tasks: Sequence[Task], begin: Begin) -> Generator[tuple[Task, Record], None, None]:
@@ -34,7 +41,8 @@ class Pool:
 
     def finish(self, tasks: Sequence[Task]) -> Generator[tuple[Task, Record], None, None]:
         """Points as they come. Raises XvcError for the first that fails."""
-        futures: dict[Future[Record], Task] = {self._pool.submit(_finish, task): task for task in tasks}
+        with _one_thread():  # the first task starts the processes
+            futures: dict[Future[Record], Task] = {self._pool.submit(_finish, task): task for task in tasks}
         try:
             for future in as_completed(futures):
                 yield futures[future], future.result()
@@ -43,11 +51,37 @@ class Pool:
                            "where this one stopped.") from None
 
     def close(self, finished: bool) -> None:
-        """End the processes, at once when the study did not come to its end."""
+        """End the processes, at once when the study did not come to its end; one that does not end is killed."""
+        # no public way stops a running job, or waits with a limit
+        manager: Any = self._pool._executor_manager_thread
+        processes = list((self._pool._processes or {}).values())
         if not finished:
-            for process in list((self._pool._processes or {}).values()):  # no public way stops a running job
+            for process in processes:
                 process.terminate()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        if manager is None:
+            return
+        manager.join(_PATIENCE)
+        if manager.is_alive():
+            for process in processes:
+                process.kill()
+            manager.join()
+
+
+@contextmanager
+def _one_thread() -> Generator[None, None, None]:
+    """Processes that are started meanwhile get libraries with one thread each: more would spin and starve each other."""
+    names = [f"{library}_NUM_THREADS" for library in _LIBRARIES]
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 _worker: Worker | None = None
@@ -58,7 +92,7 @@ def _start(store: Store, metrics: Sequence[str], squeezenet: str | Path | None) 
     import torch
 
     global _worker
-    torch.set_num_threads(1)  # several processes with threads of their own would wait for each other
+    torch.set_num_threads(1)  # where its build does not ask the environment
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_follow, daemon=True).start()
     _worker = Worker(store, metrics, squeezenet)

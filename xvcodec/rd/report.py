@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
-from xvcodec.errors import XvcError
+from xvcodec.errors import OutputError, XvcError
 
 from . import page, plots
 from .results import FILE, Results
@@ -20,7 +20,11 @@ def check_installed() -> None:
 
 
 def write(results: Results, folder: str | Path) -> list[Path]:
-    """Write results.json, results.csv, the plots and index.html; returns their paths."""
+    """Write results.json, results.csv, the plots and index.html; returns their paths. Raises XvcError."""
     folder = Path(folder)
     results.save(folder)
-    return [folder / FILE, folder / "results.csv", *plots.write(results, folder), page.write(results, folder)]
+    try:
+        return [folder / FILE, folder / "results.csv", *plots.write(results, folder), page.write(results, folder)]
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise OutputError(f"The page of '{folder}' cannot be written ({why}); --plot-only makes it again.") from None

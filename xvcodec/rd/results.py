@@ -64,11 +64,6 @@ class Results(Study):
         found = super().curve(codec, clip, metric)
         return Points(found.rate, found.quality)
 
-    @property
-    def notes(self) -> list[str]:
-        """What has to be known about the study, one sentence each."""
-        return list(self.data.get("notes", []))
-
     def save(self, folder: str | Path) -> None:
         """Write results.json and results.csv. Raises OutputError."""
         text = json.dumps(self.data, indent=1, ensure_ascii=False, allow_nan=False)

@@ -44,7 +44,7 @@ class Schedule:
         self._options, self._codecs, self._clips, self._worker = options, codecs, clips, worker
         self._report, self._began = report, time.monotonic()
         self._spent: dict[str, list[float]] = {}  # seconds a pixel by codec, of points made now
-        self._total: dict[str, int] = {}  # settings by codec
+        self._total: dict[str, int] = {}  # settings by codec, as far as can be told
         self._pool: Pool | None = None
         self._finished = False
         self.note: str | None = None  # what is to be known about the ladders
@@ -52,16 +52,16 @@ class Schedule:
     def ladders(self) -> dict[str, list[float]]:
         """Run all points; returns the settings that make up each codec's ladder."""
         known: dict[str, dict[float, float]] = {codec.name: {} for codec in self._codecs}
-        while (plan := self._plan(known)).wanted:
-            self._expect(plan.wanted, known)
-            tasks = [Task(clip, codec, setting) for codec in self._codecs for setting in plan.wanted.get(codec.name, ())
+        while (step := self._plan(known)).wanted:
+            self._total = dict(step.expected)
+            tasks = [Task(clip, codec, setting) for codec in self._codecs for setting in step.wanted.get(codec.name, ())
                      for clip in self._clips]
             self._run(tasks)
-            for name, settings in plan.wanted.items():
+            for name, settings in step.wanted.items():
                 known[name] |= {setting: self._quality(name, setting) for setting in settings}
         self._finished = True
-        self.note = plan.note
-        return dict(plan.chosen)
+        self.note = step.note
+        return dict(step.chosen)
 
     def _plan(self, known: Mapping[str, Mapping[float, float]]) -> Plan:
         fixed = {codec.name: codec.fixed or self._options.crf for codec in self._codecs}
@@ -70,7 +70,8 @@ class Schedule:
         given = {name: list(settings) for name, settings in fixed.items() if settings}
         left = {name: wanted for name, settings in given.items()
                 if (wanted := [setting for setting in settings if setting not in known[name]])}
-        return Plan({**found.wanted, **left}, {**found.chosen, **given}, found.note)
+        expected = {name: len(settings) for name, settings in given.items()}
+        return Plan({**found.wanted, **left}, {**found.chosen, **given}, {**found.expected, **expected}, found.note)
 
     def _quality(self, codec: str, setting: float) -> float:
         values = [self.records[codec, setting, clip.name].values[DRIVER].measured for clip in self._clips]
@@ -95,13 +96,6 @@ class Schedule:
                 self._spent.setdefault(task.codec.name, []).append((now - last) / task.clip.pixels)
             last = now
             self._tell(task, record, made)
-
-    def _expect(self, wanted: Mapping[str, Sequence[float]], known: Mapping[str, Mapping[float, float]]) -> None:
-        """How many settings each codec will have been run at."""
-        for codec in self._codecs:
-            fixed = codec.fixed or self._options.crf
-            now = len(known[codec.name]) + len(wanted.get(codec.name, ()))
-            self._total[codec.name] = len(fixed) if fixed else max(self._options.points, now)
 
     def _tell(self, task: Task, record: Record | None = None, made: bool = True) -> None:
         if self._report is None:

@@ -97,6 +97,7 @@ class Store:
         try:
             for part in ("points", "streams"):
                 (self.folder / part).mkdir(exist_ok=True)
+            for part in (".", "points", "streams", "frames"):
                 for rest in (self.folder / part).glob(".*"):
                     if rest.suffix in (".part", ".xvc"):
                         rest.unlink()
@@ -108,7 +109,7 @@ class Store:
         clip, codec, conditions = task.clip, task.codec, self.conditions
         return {"clip": clip.sha256, "frames": clip.frames, "codec": codec.name, "version": codec.version,
                 "setting": float(task.setting), "key_interval": conditions.gop, "threads": conditions.threads,
-                **codec.identity(clip)}
+                **codec.identity(clip, task.setting, conditions)}
 
     def stem(self, task: Task) -> str:
         """The name that point and stream share."""

@@ -39,6 +39,20 @@ class Study:
         for points in self._points.values():
             points.sort(key=lambda point: (point["bpp"], point.get("crf") or 0.0))
 
+    @property
+    def notes(self) -> list[str]:
+        """What has to be known about the study, one sentence each."""
+        return list(self.data.get("notes", []))
+
+    @property
+    def absences(self) -> list[str]:
+        """Which metrics were asked for and not measured, and why: a sentence each, with the clips where it is not all."""
+        clips: dict[tuple[str, str], list[str]] = {}
+        for row in self.data.get("missing", []):
+            found = clips.setdefault((row["name"], row["reason"]), [])
+            found += [row["clip"]] if row.get("clip") else []
+        return [f"{name} was not measured{_on(named)}: {reason}" for (name, reason), named in clips.items()]
+
     def metric(self, name: str) -> Mapping[str, Any]:
         """Unit, direction and definition of a metric."""
         return next(metric for metric in self.data["metrics"] if metric["name"] == name)
@@ -95,6 +109,11 @@ class Study:
                         | compare_curves(base, self.curves(codec, metric), better, method, seed)
                         for codec in self.codecs if base and codec != reference)
         return rows
+
+
+def _on(clips: Sequence[str]) -> str:
+    some = ", ".join(f"'{clip}'" for clip in clips[:3])
+    return f" on {some}{f' and {len(clips) - 3} more clips' if len(clips) > 3 else ''}" if clips else ""
 
 
 def _by_crf(ladders: Sequence[Sequence[Point]]) -> list[list[Point]]:

@@ -92,10 +92,7 @@ def _finish(console: Console, results: Any, folder: Path, as_json: bool) -> None
     from xvcodec import rd
 
     rd.report.write(results, folder)
-    for missing in results.data["missing"]:
-        where = f" on '{missing['clip']}'" if "clip" in missing else ""
-        console.say("warning", f"{missing['name']} was not measured{where}: {missing['reason']}")
-    console.warn(results.notes)
+    console.warn([*results.absences, *results.notes])
     if as_json:
         emit_json(results.data)
     elif console.says("info"):

@@ -41,13 +41,20 @@ class Chromium:
         self.requests: list[str] = []
 
     def __enter__(self) -> Chromium:
+        try:
+            self._attach()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _attach(self) -> None:
         targets = self._call("Target.getTargets")["targetInfos"]
         page = next(target["targetId"] for target in targets if target["type"] == "page")
         self._session = self._call("Target.attachToTarget", targetId=page, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Network", "Log"):
             self._call(f"{domain}.enable")
         self.resize(*self._size)
-        return self
 
     def __exit__(self, *_: object) -> None:
         try:
@@ -86,6 +93,14 @@ class Chromium:
         if "exceptionDetails" in answer:
             raise RuntimeError(answer["exceptionDetails"]["exception"].get("description", "exception"))
         return answer["result"].get("value")
+
+    def until(self, script: str) -> None:
+        """Wait until an expression is true; a busy machine may take its time."""
+        end = time.monotonic() + 60
+        while not self.run(script):
+            if time.monotonic() > end:
+                raise TimeoutError(f"this does not become true: {script}")
+            time.sleep(0.02)
 
     def press(self, key: str) -> None:
         """Press and release a key."""

@@ -64,7 +64,7 @@ def test_where_lower_is_better_fewer_bits_stay_negative() -> None:
 
 def test_curves_that_hardly_overlap_get_no_figure() -> None:
     row = delta(ANCHOR, Curve.of(RATES, VALUES + 5))
-    assert row.rate is None and row.why == "the curves share 16 % of their qualities, but a figure needs 33 %"
+    assert row.rate is None and row.why == "the curves share 16.0 % of their qualities, but a figure needs 33.3 %"
     assert row.quality == pytest.approx(5.0)
     apart = delta(ANCHOR, Curve.of(RATES * 100, VALUES + 20))
     assert (apart.rate, apart.quality, apart.overlap, apart.overlap_rate) == (None, None, 0.0, 0.0)
@@ -72,7 +72,8 @@ def test_curves_that_hardly_overlap_get_no_figure() -> None:
 
 @pytest.mark.parametrize(("curve", "reason"), [
     (Curve.of(RATES[:3], VALUES[:3]), "the codec has 3 points, but a curve needs 4"),
-    (Curve.of([], []), "the codec has 0 points, but a curve needs 4"),
+    (Curve.of([0.1], [30]), "the codec has 1 point, but a curve needs 4"),
+    (Curve.of([], []), "the codec has no points, but a curve needs 4"),
     (Curve.of(RATES, [30, 33, 32, 36]), "the codec does not gain quality with every bit more: it has no inverse"),
     (Curve.of([0.1, 0.1, 0.2, 0.3], VALUES), "the codec does not gain quality with every bit more: it has no inverse"),
     (Curve.of(RATES, [30, 33, 35, float("inf")]), "the codec has points that are not finite"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,7 +62,13 @@ def tab(browser: Chromium, address: str) -> Iterator[Chromium]:
 def look_at(tab: Chromium, part: str) -> None:
     tab.run("document.documentElement.style.scrollBehavior = 'auto'")
     tab.run(f"document.getElementById('{part}').scrollIntoView()")
-    tab.run("new Promise((done) => setTimeout(done, 200))")
+
+
+def narrow(tab: Chromium, width: int) -> None:
+    """Another width of the window; ends when the charts are drawn again."""
+    tab.resize(width, 800)
+    tab.until("['plot', 'speed-plot'].every((name) => document.querySelector(`#${name} svg`).viewBox.baseVal.width"
+              " === document.getElementById(name).clientWidth)")
 
 
 def test_it_draws_curves_cards_and_the_table(tab: Chromium) -> None:
@@ -169,9 +176,42 @@ def test_help_opens_and_closes_and_a_phone_is_wide_enough(tab: Chromium) -> None
     assert tab.run("document.getElementById('help').open")
     tab.press("Escape")
     assert not tab.run("document.getElementById('help').open")
-    tab.resize(400, 800)
-    tab.run("new Promise((done) => setTimeout(done, 250))")
+    narrow(tab, 400)
     assert tab.run("document.documentElement.scrollWidth") <= 400
+
+
+def test_what_has_to_be_known_is_told(tab: Chromium, tmp_path: Path) -> None:
+    data = made_up.study(notes=["The ladders cover 30..35 dB."])
+    data["points"] = [point for point in data["points"] if (point["clip"], point["codec"]) != ("frost", "crossmodal")
+                      or point["crf"] == 24.0]
+    tab.open(page.write(Study(data), tmp_path, {}, decode=decode).as_uri())
+    assert tab.run("document.getElementById('notes').textContent") == "The ladders cover 30..35 dB."
+    assert "vmaf was not measured: No program." in tab.run("document.getElementById('about-text').textContent")
+    assert "crossmodal has no figure for frost: the codec has 1 point" in tab.run(
+        "document.getElementById('savings-note').textContent")
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+def test_names_cover_neither_marks_nor_each_other(tab: Chromium, width: int) -> None:
+    narrow(tab, width)
+    boxes = tab.run("[...document.querySelectorAll('#speed-plot .name, #speed-plot .mark')].map((one) => {"
+                    " const box = one.getBoundingClientRect(); return [box.left, box.top, box.right, box.bottom]; })")
+    assert len(boxes) == 6
+    for first, second in itertools.combinations(boxes, 2):
+        assert first[2] <= second[0] or second[2] <= first[0] or first[3] <= second[1] + 3 or second[3] <= first[1] + 3
+
+
+def test_the_viewer_on_a_phone(tab: Chromium) -> None:
+    narrow(tab, 390)
+    look_at(tab, "viewer")
+    tab.press("w")
+    left, right = tab.run("[...document.querySelectorAll('.badge')].map((one) => one.getBoundingClientRect())"
+                          ".map((box) => [box.left, box.right])")
+    assert left[1] < right[0] < right[1] <= 390
+    tab.press("s")
+    tops = tab.run("[...document.querySelectorAll('.pane')].map((pane) => pane.getBoundingClientRect().top)")
+    assert tops == sorted(set(tops)), "one below the other"
+    assert tab.run("document.getElementById('viewer').getBoundingClientRect().top >= 0"), "no header covers the heading"
 
 
 def test_dark_is_what_the_system_says(browser: Chromium, address: str) -> None:

@@ -71,6 +71,36 @@ def test_codecs_without_a_common_range_are_told_of() -> None:
     assert all(len(ladder) >= 1 for ladder in found.chosen.values())
 
 
+@pytest.mark.parametrize(("good", "told"), [(lambda crf: 60.0 - 0.45 * crf, "36.4..42.4"),
+                                            (lambda crf: 29.0 - 0.4 * crf, "23.6..29.6")])
+def test_where_nothing_is_left_of_the_range_one_beside_it_is_taken(good: Curve, told: str) -> None:
+    found, known, _ = solve({"usual": (X265, lambda crf: 58.0 - 0.8 * crf), "other": (X265, good)})
+    assert found.note is not None
+    assert told in found.note
+    low, high = map(float, told.split(".."))
+    for name, ladder in found.chosen.items():
+        assert 4 <= len(ladder) <= 6
+        assert abs(known[name][ladder[0]] - high) <= TOLERANCE + 0.1
+        assert abs(known[name][ladder[-1]] - low) <= TOLERANCE + 0.1
+        assert len(known[name]) <= 8
+
+
+def test_the_number_of_points_is_told_before_they_are_asked_for() -> None:
+    codecs: dict[str, tuple[Scale, Curve]] = {
+        "good": (X265, lambda crf: 50.0 - 0.5 * crf), "poor": (X265, lambda crf: 33.5 - 0.1 * crf)}
+    known: dict[str, dict[float, float]] = {name: {} for name in codecs}
+    totals = []
+    while (found := plan({name: scale for name, (scale, _) in codecs.items()}, known)).wanted:
+        totals.append(sum(found.expected.values()))
+        for name, asked in found.wanted.items():
+            known[name] |= {setting: codecs[name][1](setting) for setting in asked}
+    made = sum(map(len, known.values()))
+    assert sum(found.expected.values()) == made
+    assert totals[0] == 2 * 4
+    assert totals[-1] == made
+    assert totals[-1] <= totals[-2], "points between the ends were counted while the ends were looked for"
+
+
 def test_a_scale_with_few_steps_gives_what_it_has() -> None:
     found, _, _ = solve({"steep": (Scale(1, 5, 2, 4), lambda crf: 40.0 - 3.0 * crf)})
     assert found.chosen["steep"] == [1, 2, 3] or found.chosen["steep"] == [1.0, 2.0, 3.0]

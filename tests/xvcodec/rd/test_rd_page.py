@@ -120,9 +120,9 @@ def test_what_cannot_be_decoded_is_said_and_the_rest_is_shown(tmp_path) -> None:
 
     target = page.write(study, tmp_path, {"bees": Path("bees.mp4")}, decode=half)
     _, data, _ = parts(target)
-    assert "'bees-crossmodal-28.mkv' is not in the viewer: These weights are not here." in " ".join(data["notes"])
-    assert "it ends before frame" in " ".join(data["notes"])
-    assert "The source of 'coffee' is not there: the viewer shows only its reconstructions." in data["notes"]
+    assert "'bees-crossmodal-28.mkv' is not in the viewer: These weights are not here." in " ".join(data["unseen"])
+    assert "it ends before frame" in " ".join(data["unseen"])
+    assert "The source of 'coffee' is not there: the viewer shows only its reconstructions." in data["unseen"]
     assert list(data["viewer"][0]["levels"][0]["points"]) == [made_up.X265] and not data["viewer"][1]["source"]
 
 
@@ -154,4 +154,4 @@ def test_sources_that_results_name_are_found(tmp_path) -> None:
         yield from decode(file, codec) if codec else page.decode(file, codec)
 
     _, read, _ = parts(page.write(Study(data), tmp_path, budget=Budget(frames=1), decode=mixed))
-    assert read["viewer"][0]["source"] and read["notes"] == []
+    assert read["viewer"][0]["source"] and read["unseen"] == []

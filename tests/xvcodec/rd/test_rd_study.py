@@ -104,11 +104,13 @@ def test_what_was_spoilt_is_made_again(clips: Path, tmp_path: Path, encodes: lis
     points, streams = sorted((report / "points").iterdir()), sorted((report / "streams").iterdir())
     points[0].write_text("{}")
     streams[1].write_bytes(b"cut")
-    (report / "streams" / ".rest.mkv.1a2b.part").write_bytes(b"of a killed run")
+    for part in ("streams", ".", "frames"):
+        (report / part).mkdir(exist_ok=True)
+        (report / part / ".rest.mkv.1a2b.part").write_bytes(b"of a killed run")
     again = rd.run([clips], [X264], ["psnr"], report, crf=[20, 30])
     assert len(encodes) == 4 + 2
     assert [point["bytes"] for point in again.data["points"]] == [point["bytes"] for point in first.data["points"]]
-    assert not list((report / "streams").glob(".*"))
+    assert {path.name for path in report.rglob(".*")} <= {".lock"}
     video(clips / "one.mkv", seed=9)
     rd.run([clips], [X264], ["psnr"], report, crf=[20, 30])
     assert len(encodes) == 6 + 2, "another file under the same name is another clip"

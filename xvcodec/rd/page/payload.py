@@ -15,12 +15,12 @@ from .pictures import Gallery
 _KEPT = ("clip", "codec", "crf", "bytes", "bpp", "kbps", "encode_s", "decode_s", "threads", "metrics")
 
 
-def payload(study: Study, made: Sequence[Gallery], notes: Sequence[str], seed: int) -> dict[str, Any]:
-    """Points, means, BD figures for every reference and both methods, and what the viewer holds."""
+def payload(study: Study, made: Sequence[Gallery], unseen: Sequence[str], seed: int) -> dict[str, Any]:
+    """Points, means, BD figures for every reference and both methods, what the viewer holds and (`unseen`) what it lacks."""
     data = study.data
     look = styles(data["codecs"])
     return {
-        "head": {key: data.get(key) for key in ("created", "command", "xvc", "conditions", "missing")},
+        "head": {key: data.get(key) for key in ("created", "command", "xvc", "conditions")},
         "clips": list(data["clips"]),
         "codecs": [codec | {"label": look[codec["name"]].label, "light": look[codec["name"]].light,
                             "dark": look[codec["name"]].dark, "marker": look[codec["name"]].marker,
@@ -38,7 +38,9 @@ def payload(study: Study, made: Sequence[Gallery], notes: Sequence[str], seed: i
                   "good_overlap": GOOD_OVERLAP, "min_points": MIN_POINTS, "level": LEVEL, "resamples": RESAMPLES,
                   "seed": seed},
         "viewer": [_viewer(study, gallery) for gallery in made],
-        "notes": list(notes),
+        "notes": study.notes,
+        "absences": study.absences,
+        "unseen": list(unseen),
     }
 
 

@@ -2,7 +2,7 @@
 // series: [{codec, points: [{x, y, ...}], line}], axes: {title, log, zero, format, invert}; tip(point) gives the tooltip's content.
 function drawChart(host, { series, x, y, mini = false, tip = null, names = false, zeroLine = false }) {
   const width = host.clientWidth || 600, height = host.clientHeight || 300;
-  const room = mini ? { left: 26, right: 6, top: 6, bottom: 17 } : { left: 68, right: names ? 110 : 18, top: 12, bottom: 52 };
+  const room = mini ? { left: 26, right: 6, top: 6, bottom: 17 } : { left: 68, right: 18, top: 12, bottom: 52 };
   const all = series.flatMap((one) => one.points);
   const svg = make("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", tabindex: mini ? null : 0, "aria-label": `${y.title} against ${x.title}` });
   host.replaceChildren(svg);
@@ -16,7 +16,8 @@ function drawChart(host, { series, x, y, mini = false, tip = null, names = false
   const place = { width, height, room, sx, sy, mini };
   drawAxes(svg, place, x, y);
   if (zeroLine) svg.append(make("line", { x1: room.left, x2: width - room.right, y1: sy(0), y2: sy(0), class: "baseline" }));
-  for (const one of [...series].sort((a, b) => a.codec.own - b.codec.own)) drawSeries(svg, place, one, names);
+  for (const one of [...series].sort((a, b) => a.codec.own - b.codec.own)) drawSeries(svg, place, one);
+  if (names) drawNames(svg, place, series);
   if (tip) attachReading(svg, place, series, tip);
 }
 
@@ -36,7 +37,7 @@ function drawAxes(svg, { width, height, room, sx, sy, mini }, x, y) {
     make("text", { transform: `translate(14 ${(room.top + bottom) / 2}) rotate(-90)`, "text-anchor": "middle", class: "axis" }, y.title));
 }
 
-function drawSeries(svg, { sx, sy, mini, width }, { codec, points, line = true }, names) {
+function drawSeries(svg, { sx, sy, mini }, { codec, points, line = true }) {
   const group = make("g", { "data-codec": codec.index });
   if (line && points.length > 1) {
     const d = "M" + points.map((p) => `${sx(p.x).toFixed(1)} ${sy(p.y).toFixed(1)}`).join("L");
@@ -48,9 +49,26 @@ function drawSeries(svg, { sx, sy, mini, width }, { codec, points, line = true }
     if (known(p.left) && known(p.right))
       group.append(make("line", { x1: sx(p.left), x2: sx(p.right), y1: sy(p.y), y2: sy(p.y), stroke: codec.color, "stroke-width": 2, opacity: .5 }));
     group.append(marker(codec, sx(p.x), sy(p.y), mini ? 2.6 : line ? 5.4 : 8, mini ? { style: "stroke-width:.8" } : {}));
-    if (names) group.append(make("text", { x: Math.min(sx(p.x) + 14, width - 4), y: sy(p.y) - 10, class: "name", fill: codec.color }, codec.label));
   }
   svg.append(group);
+}
+
+// The codecs' names beside their marks, where they cover no mark and no other name.
+function drawNames(svg, { sx, sy, room, width, height }, series) {
+  const taken = series.map(({ points: [p] }) => ({ left: sx(p.x) - 9, right: sx(p.x) + 9, top: sy(p.y) - 9, bottom: sy(p.y) + 9 }));
+  const apart = (a, b) => a.right < b.left || a.left > b.right || a.bottom < b.top || a.top > b.bottom;
+  for (const { codec, points: [p] } of series) {
+    const text = make("text", { class: "name", fill: codec.color }, codec.label);
+    svg.querySelector(`g[data-codec="${codec.index}"]`).append(text);
+    const long = text.getComputedTextLength(), x = sx(p.x), y = sy(p.y);
+    const places = [y - 12, y + 22, y - 28, y + 38].flatMap((base) => [x + 12, x - 12 - long].map((left) =>
+      ({ left, right: left + long, top: base - 11, bottom: base + 3 })));
+    const inside = (box) => box.left >= room.left && box.right <= width - 4 && box.top >= 0 && box.bottom <= height - room.bottom;
+    const box = places.find((one) => inside(one) && taken.every((other) => apart(one, other))) ?? places[0];
+    taken.push(box);
+    text.setAttribute("x", box.left);
+    text.setAttribute("y", box.bottom - 3);
+  }
 }
 
 // Pointer: the nearest point within reach. Keys: left and right along a curve, up and down to the next one.

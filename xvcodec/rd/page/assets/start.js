@@ -39,11 +39,12 @@ function drawAbout() {
       + `below ${100 * rules.good_overlap} % it is marked. Means over clips come with a ${100 * rules.level} % percentile bootstrap over clips (${rules.resamples.toLocaleString("en")} draws, seed ${rules.seed}); `
       + "fewer than three clips have no interval, and where fewer than half of the clips have a figure there is no mean.")),
     part("Metrics", list(DATA.metrics.map((metric) => `${metric.title}: ${metric.definition}`))),
-    head.missing?.length ? part("Metrics that did not run", list(head.missing.map((one) => `${one.name}: ${one.reason}`))) : null,
+    DATA.absences.length ? part("Metrics that did not run", list(DATA.absences)) : null,
     part("Codecs", list(CODECS.map((codec) => `${codec.label}: ${codec.name}${codec.version ? `, version ${codec.version}` : ""}`))),
     part("How to repeat it", make("p", {}, make("code", {}, head.command ?? "")), make("p", {}, Object.entries(machine).map(([key, value]) => `${key} ${value}`).join(", "))),
   ].filter(Boolean));
-  $("viewer-note").textContent = DATA.notes.join(" ");
+  $("viewer-note").textContent = DATA.unseen.join(" ");
+  $("notes").textContent = DATA.notes.join(" ");
 }
 
 onChange(["theme"], drawTheme);

@@ -6,8 +6,10 @@ const interval = (summary, digits) => (known(summary.low) ? `${signed(summary.lo
 const reasonsOf = (row) => [...new Set(Object.values(row.clips).map((clip) => clip[state.figure === "rate" ? "why" : "why_quality"]).filter(Boolean))];
 function reasonOf(row) {
   const clips = Object.values(row.clips), having = clips.filter((clip) => known(clip[state.figure])).length;
-  return having ? `only ${having} of ${clips.length} clips have a figure` : reasonsOf(row)[0] ?? "no clip has both curves";
+  return having ? `only ${having} of ${DATA.clips.length} clips have a figure` : reasonsOf(row)[0] ?? "no clip has both curves";
 }
+const lacking = (row) => Object.entries(row.clips).filter(([, clip]) => !known(clip[state.figure]))
+  .map(([name, clip]) => `${name}: ${clip[state.figure === "rate" ? "why" : "why_quality"]}`);
 const overlapOf = (clip) => (state.figure === "rate" ? clip.overlap : clip.overlap_rate);
 
 function drawCards() {
@@ -16,9 +18,8 @@ function drawCards() {
     const row = bdRow(codec), parts = [make("h3", {}, codec.label)];
     if (codec === reference) parts.push(make("div", { class: "figure none" }, "reference"), make("p", {}, "the others are measured against it"));
     else if (row?.rate) {
-      const clips = Object.values(row.clips).length;
       parts.push(make("div", { class: "figure" }, signed(row.rate.mean), make("small", {}, "% bits")),
-        make("p", {}, [interval(row.rate, 1), `${row.rate.clips} of ${clips} clips`].filter(Boolean).join(", ")));
+        make("p", {}, [interval(row.rate, 1), `${row.rate.clips} of ${DATA.clips.length} clips`].filter(Boolean).join(", ")));
     } else parts.push(make("div", { class: "figure none" }, "no figure"), make("p", {}, row ? "too little overlap: see the table" : "no points"));
     return make("div", { class: "card", style: `--codec:${codec.color}` }, ...parts);
   }) : []));
@@ -39,21 +40,22 @@ function drawTable() {
   $("savings-what").textContent = `${state.figure === "rate" ? "BD-rate" : "BD-quality"} by ${metric.title} against ${reference.label}`;
   $("table").replaceChildren(make("table", { class: `bd${clips.length > 8 ? " many" : ""}` },
     make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "codec"), make("th", { scope: "col", class: "mean" }, ""),
-      make("th", { scope: "col" }, state.figure === "rate" ? "← fewer bits · more bits →" : metric.better === "higher" ? "← worse · better →" : "← better · worse →"),
+      make("th", { scope: "col", class: "forest" }, state.figure === "rate" ? "← fewer bits · more bits →" : metric.better === "higher" ? "← worse · better →" : "← better · worse →"),
       ...clips.map((clip) => make("th", { scope: "col", class: "clip", title: clip }, clip)))),
     make("tbody", {}, ...found.map(([codec, row]) => make("tr", {},
       make("th", { scope: "row" }, swatch(codec), codec.label), meanCell(row, metric), make("td", { class: "forest" }, forest(codec, row, sx)),
       ...clips.map((clip) => make("td", {}, clipCell(clip, row.clips[clip], metric))))))));
-  const why = found.filter(([, row]) => !row[state.figure]).map(([codec, row]) => `${codec.label} has no mean: ${reasonOf(row)}.`);
+  const why = [...found.filter(([, row]) => !row[state.figure]).map(([codec, row]) => `${codec.label} has no mean: ${reasonOf(row)}.`),
+    ...found.filter(([, row]) => row[state.figure]).flatMap(([codec, row]) => lacking(row).map((text) => `${codec.label} has no figure for ${text}.`))];
   $("savings-note").textContent = [`Bars below the figures show how far the curves overlap; amber is below ${100 * DATA.rules.good_overlap} %, and below `
     + `${(100 * DATA.rules.min_overlap).toFixed(0)} % no figure is given.`, ...why].join(" ");
 }
 
 function meanCell(row, metric) {
-  const summary = row[state.figure], digits = figureDigits(metric), clips = Object.keys(row.clips).length;
+  const summary = row[state.figure], digits = figureDigits(metric);
   if (!summary) return make("td", { class: "mean" }, "–", make("small", {}, "no figure"));
   return make("td", { class: "mean" }, `${signed(summary.mean, digits)} ${figureUnit(metric)}`,
-    make("small", {}, interval(summary, digits) ?? "no interval"), make("small", {}, `${summary.clips} of ${clips} clips`));
+    make("small", {}, interval(summary, digits) ?? "no interval"), make("small", {}, `${summary.clips} of ${DATA.clips.length} clips`));
 }
 
 // The interval as a bar, the mean as a mark, each clip as a tick; across in percent of the cell.

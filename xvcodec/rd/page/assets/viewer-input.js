@@ -61,16 +61,21 @@ const KEYS = [["1 2 3", "source, A, B"], ["Space", "flip between the last two"],
   ["a  b", "another codec for A, for B"], ["n  p", "next, previous clip in the viewer"], ["r", "other rate"], ["x", "flip by itself"], ["z", "zoom"], ["f", "full screen"],
   ["m", "next metric"], ["[ ]", "clip of the curves"], ["l", "log or linear rate"], ["t", "light or dark"], ["?", "these keys"]];
 
+// Whether the viewer is what one looks at: enough of it is in the window.
+function inSight() {
+  if (!parts.stage) return false;
+  const box = parts.stage.getBoundingClientRect();
+  return Math.min(innerHeight, box.bottom) - Math.max(0, box.top) > 0.4 * Math.min(innerHeight, box.height);
+}
+
 function attachKeys() {
   document.addEventListener("fullscreenchange", () => { if (parts.stage) drawStage(); });
   $("help").append(make("h2", {}, "Keys"), make("table", {}, ...KEYS.map(([keys, what]) => make("tr", {}, make("td", {}, make("kbd", {}, keys)), make("td", {}, what)))));
   $("help").addEventListener("click", () => $("help").close());
-  let near = false; // the viewer is what one looks at
-  if (parts.stage) new IntersectionObserver(([entry]) => { near = entry.intersectionRatio > 0.4; }, { threshold: [0, 0.4, 0.8] }).observe(parts.stage);
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || $("help").open || event.target.closest("select, input, textarea")) return;
     if (event.key === " " && event.target.closest("button, a")) return;
-    const looking = near || document.fullscreenElement || parts.stage?.contains(document.activeElement);
+    const looking = inSight() || document.fullscreenElement || parts.stage?.contains(document.activeElement);
     const action = (looking && parts.stage ? VIEWER_KEYS[event.key] : undefined) ?? PAGE_KEYS[event.key];
     if (!action) return;
     event.preventDefault();

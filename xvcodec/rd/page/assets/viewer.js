@@ -89,8 +89,9 @@ const middleRate = (one) => {
 function drawStage() {
   const there = slots(), flip = view.mode === "flip", visible = flip ? [view.shown] : view.mode === "split" ? there : view.pair;
   parts.stage.className = `stage ${view.mode}${view.zoom > 1 ? " can-drag" : ""}`;
-  const clip = DATA.clips.find((one) => one.name === gallery().clip), across = view.mode === "split" ? there.length : 1;
-  parts.stage.style.height = `min(max(320px, 100vh - 305px), ${Math.round(parts.stage.clientWidth * clip.height / (clip.width * across))}px)`;
+  const clip = DATA.clips.find((one) => one.name === gallery().clip), stacked = isStacked(), across = view.mode === "split" && !stacked ? there.length : 1;
+  const height = Math.round(parts.stage.clientWidth * clip.height / (clip.width * across));
+  parts.stage.style.height = stacked ? `${height * there.length}px` : `min(max(320px, 100vh - 305px), ${height}px)`;
   parts.stage.dataset.shown = visible.join(" ");
   for (const slot of SLOTS) {
     const pane = parts.panes[slot], image = pane.firstChild, index = visible.indexOf(slot);
@@ -98,8 +99,9 @@ function drawStage() {
     if (url && image.getAttribute("src") !== url) image.src = url;
     image.alt = `${slotName(slot)}, frame ${gallery().numbers[view.frame] + 1} of ${gallery().clip}`;
     pane.style.visibility = index < 0 ? "hidden" : "visible";
-    pane.style.left = view.mode === "split" ? `${100 * index / visible.length}%` : "0";
-    pane.style.width = view.mode === "split" ? `calc(${100 / visible.length}% - ${index < visible.length - 1 ? 2 : 0}px)` : "100%";
+    const start = view.mode === "split" ? `${100 * index / visible.length}%` : "0";
+    const size = view.mode === "split" ? `calc(${100 / visible.length}% - ${index < visible.length - 1 ? 2 : 0}px)` : "100%";
+    Object.assign(pane.style, stacked ? { left: "0", width: "100%", top: start, height: size } : { left: start, width: size, top: "0", height: "100%" });
     pane.style.zIndex = index === 0 && view.mode === "wipe" ? 2 : 1;
     pane.style.clipPath = view.mode === "wipe" && index === 0 ? `inset(0 ${100 * (1 - view.wipe)}% 0 0)` : "none";
     pane.classList.toggle("over", view.mode === "difference" && slot === visible[1]);
@@ -109,6 +111,9 @@ function drawStage() {
   parts.over.replaceChildren(...badges(visible));
 }
 
+// Side by side is one below the other where the window is narrow.
+const isStacked = () => view.mode === "split" && parts.stage.clientWidth < 640;
+
 function badges(visible) {
   const badge = (slot, place, extra = "") => make("div", { class: "badge", style: `--codec:${slot === "source" ? "#fff" : slotColor(slot)};${place}` },
     slotName(slot), make("small", {}, slot === "source" ? "" : `${plain(level().points[view[slot]].bpp, 4)} bpp`, extra));
@@ -116,7 +121,8 @@ function badges(visible) {
     return [make("div", { class: "badge", style: "left:14px" }, `${slotName(visible[0])} − ${slotName(visible[1])}`, make("small", {}, "absolute difference, six times brighter"))];
   if (view.mode === "wipe")
     return [badge(visible[0], "left:14px"), badge(visible[1], "right:14px"), make("div", { class: "divider", style: `left:${100 * view.wipe}%` })];
-  return visible.map((slot, index) => badge(slot, `left:calc(${100 * index / visible.length}% + 14px)`));
+  return visible.map((slot, index) => badge(slot, isStacked() ? `left:14px;top:calc(${100 * index / visible.length}% + 10px)`
+    : `left:calc(${100 * index / visible.length}% + 14px)`));
 }
 
 // Below the pictures: which codec, at what rate, how good on the clip and on this frame.
