@@ -29,9 +29,9 @@ from xvcodec.models.warp import BLOCK
 from xvcodec.models.weights import LoadedModel
 from xvcodec.runtime.base import Runtime
 
-PRICE = 0.05
+PRICE = 0.08
 """Squared steps that one bit is worth when rounding: below the model's own 0.1155, because later pictures are
-predicted from what is decoded. Measured against 0: 8 to 9 % fewer bits at equal PSNR; 0.08 and 0.11 gain less."""
+predicted from what is decoded. Measured in files, bits at equal PSNR: 0.03 +1.6 %, 0.05 0, 0.08 -0.7 %."""
 FIELD_LIMIT = 2047
 """Largest vector component, quarter pixels."""
 
