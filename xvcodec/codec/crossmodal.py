@@ -85,7 +85,7 @@ class CrossmodalCodec:
         self.quantiser = Quantiser(model.tables, PRICE, SKIP)
 
     @torch.inference_mode()
-    def analyse(self, planes: Planes, quality: float) -> NDArray[np.int32]:
+    def analyse(self, planes: Planes, quality: float, guide: Guide) -> NDArray[np.int32]:
         """Motion fields int32 [n, 4, 3, H/8, W/8] of a GOP, found on the original pictures, priced for about `quality`."""
         luma = planes.luma.float()
         used = used_corrections(luma.shape[0])
@@ -125,7 +125,8 @@ class CrossmodalCodec:
             decoded.append(after[:2])
             before, at = after, end
         motion = PassStream("fields", analysis.shape, encode_fields(analysis, used, self.contexts))
-        return CodedGop([*pass_.streams(), motion], Planes(*(torch.cat(parts) for parts in zip(*decoded, strict=True))))
+        pictures = Planes(*(torch.cat(parts) for parts in zip(*decoded, strict=True)))
+        return CodedGop([*pass_.streams(), motion], lambda: pictures)
 
     @torch.inference_mode()
     def decode_symbols(self, frames: int, height: int, width: int, quality: float, read: ReadStream) -> Symbols:

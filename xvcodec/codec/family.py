@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -68,8 +68,8 @@ class Planes:
 class CodedGop:
     """What the encoder made of a GOP, and what the decoder will make of it."""
 
-    streams: list[CodedStream | PassStream]
-    decoded: Planes
+    streams: Sequence[CodedStream | PassStream]
+    decoded: Callable[[], Planes]  # at no cost where the loop is closed; else the decoder runs when it is called
 
 
 class GopCodec(Protocol):
@@ -77,8 +77,10 @@ class GopCodec(Protocol):
 
     requirements: Requirements
 
-    def analyse(self, planes: Planes, quality: float) -> Any:
-        """What hardly depends on quality (motion); done once for about `quality`, however many qualities are tried."""
+    def analyse(self, planes: Planes, quality: float, guide: Guide) -> Any:
+        """What hardly depends on quality (motion, open-loop latents); done once for about `quality`, however many
+        qualities are tried.
+        """
 
     def encode(self, planes: Planes, analysis: Any, quality: float, guide: Guide) -> CodedGop:
         """Code at quality (crf) 0 to 63."""
