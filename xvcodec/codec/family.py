@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -93,6 +93,21 @@ class GopCodec(Protocol):
 
     def latents(self, symbols: Any, quality: float, guide: Guide, height: int, width: int) -> dict[str, NDArray[Any]]:
         """What the family calls the latents of a GOP, by name, for pictures of height x width without padding."""
+
+    def unquantised(self, analysis: Any, height: int, width: int) -> dict[str, NDArray[Any]]:
+        """`analysis` in the form of `latents`, before any quantisation.
+
+        Raises:
+            UsageError: the family codes in a closed loop, where latents depend on the quality of what was decoded before.
+        """
+
+    def paint(self, latents: Mapping[str, NDArray[Any]], frames: int, height: int, width: int,
+              guide: Guide) -> Iterator[Planes]:
+        """Padded pictures of unquantised latents in the form of `latents`.
+
+        Raises:
+            UsageError: as `unquantised` does, and when the latents are not those of `frames` pictures of this size.
+        """
 
     def price(self, quality: float) -> float:
         """Squared error of luma (range 1, summed over pixels) that one bit is worth at a quality."""

@@ -8,7 +8,7 @@ A last chunk with fewer than four frames repeats its last one; the decoder leave
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,9 +17,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 from xvcodec.codec.family import CodedGop, CodedStream, Guide, Planes, ReadStream, Requirements
 from xvcodec.codec.quantise import SKIP, Quantiser
+from xvcodec.errors import UsageError
 from xvcodec.models.coder import RATE_WEIGHT
 from xvcodec.models.latent import CHUNK, LATENTS, LatentModel, step_of
 from xvcodec.models.weights import LoadedModel
@@ -130,8 +132,23 @@ class LatentCodec:
     @torch.inference_mode()
     def latents(self, symbols: Symbols, quality: float, guide: Guide, height: int, width: int) -> dict[str, NDArray[Any]]:
         """`latent`: decoded latent frames, float32 [1 + n, 16, ceil(height / 8), ceil(width / 8)]."""
-        whole = torch.cat(list(self.restore(symbols, quality)))
-        return {"latent": whole[:, :, : -(-height // 8), : -(-width // 8)].contiguous().cpu().numpy()}
+        return self.unquantised(torch.cat(list(self.restore(symbols, quality))), height, width)
+
+    def unquantised(self, analysis: Tensor, height: int, width: int) -> dict[str, NDArray[Any]]:
+        """See `latents`."""
+        return {"latent": analysis[:, :, : -(-height // 8), : -(-width // 8)].contiguous().cpu().numpy()}
+
+    @torch.inference_mode()
+    def paint(self, latents: Mapping[str, NDArray[Any]], frames: int, height: int, width: int,
+              guide: Guide) -> Iterator[Planes]:
+        """Pictures of `latent`, in the form of `latents`, repeated at the edges where h or w is odd."""
+        given, wanted = latents["latent"], (1 + chunks_of(frames), LATENTS, -(-height // 8), -(-width // 8))
+        if given.shape != wanted or frames < 1:
+            raise UsageError(f"{frames} frames of {width}x{height} have latents of shape {list(wanted)} (1 + frames after the "
+                             f"first over 4; {LATENTS}; height and width over 8, rounded up), not {list(given.shape)}")
+        whole = torch.from_numpy(np.ascontiguousarray(given, np.float32)).to(self.runtime.device)
+        padded = F.pad(whole, (0, whole.shape[3] % 2, 0, whole.shape[2] % 2), mode="replicate")
+        return self.synthesise(iter(padded.split(1)), frames, 0.0, guide)
 
     def price(self, quality: float) -> float:
         """The slope that the model was trained for."""
