@@ -144,8 +144,8 @@ class LatentCodec:
         """Pictures of `latent`, in the form of `latents`, repeated at the edges where h or w is odd."""
         given, wanted = latents["latent"], (1 + chunks_of(frames), LATENTS, -(-height // 8), -(-width // 8))
         if given.shape != wanted or frames < 1:
-            raise UsageError(f"{frames} frames of {width}x{height} have latents of shape {list(wanted)} (1 + frames after the "
-                             f"first over 4; {LATENTS}; height and width over 8, rounded up), not {list(given.shape)}")
+            raise UsageError(f"{frames} frames of {width}x{height} have latents {list(wanted)} (1 + the others over "
+                             f"4, {LATENTS}, height and width over 8, all rounded up), not {list(given.shape)}")
         whole = torch.from_numpy(np.ascontiguousarray(given, np.float32)).to(self.runtime.device)
         padded = F.pad(whole, (0, whole.shape[3] % 2, 0, whole.shape[2] % 2), mode="replicate")
         return self.synthesise(iter(padded.split(1)), frames, 0.0, guide)
