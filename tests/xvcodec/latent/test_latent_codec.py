@@ -64,8 +64,9 @@ def test_latents_of_a_file_are_near_the_unquantised_ones(tiny: Path, source: Pat
     errors = []
     for crf in (0.0, 40.0):
         with opened(encoded(source, tiny, crf=crf, gop=6), tiny) as video:
-            errors.append(max(np.abs(a["latent"] - b["latent"]).max() for a, b in zip(exact, video.latents(), strict=True)))
-    assert errors[0] < 0.1 < errors[1]
+            pairs = zip(exact, video.latents(), strict=True)
+            errors.append(np.mean([np.abs(a["latent"] - b["latent"]).mean() for a, b in pairs]))
+    assert errors[0] < 0.5 * errors[1]
 
 
 def test_pictures_of_latents_are_those_of_the_file(tiny: Path, source: Path) -> None:
