@@ -2,11 +2,10 @@
 
 The Cross-modal Video VAE's own setting, in small. A GOP is one picture and then chunks of four; each becomes one latent
 frame [16, H/8, W/8], on its own: no chunk sees another, so that any latent frame can be decoded alone. Two stages:
-  * the *spatial* stage sees time: every frame goes through the same networks, at half resolution and at 1/8, which mix
-    each frame with its neighbours in the chunk;
-  * the *temporal* stage, separate and light, turns the features of four frames into one latent frame, and back.
-The first frame of a GOP, which may be a photograph, goes through the spatial stage only (the paper's image path), so
-that its latent has a meaning of its own: a picture, not four.
+  * the *spatial* stage sees time: convolutions at half resolution over the four frames side by side;
+  * the *temporal* stage, separate and light, turns features of the chunk at 1/8 into one latent frame, and back.
+The first frame of a GOP, which may be a photograph, goes through networks of its own (the paper's image path), so that
+its latent has a meaning of its own: a picture, not four.
 
 Beside the networks runs a linear path, fitted before training (`xvcodec.training.latent_start`): principal components
 of 8 x 8 x 4 blocks, and the best linear guess of a block from 3 x 3 latents. Networks start as no change to it.
@@ -26,7 +25,7 @@ from xvcodec.models.base import Model
 from xvcodec.models.coder import PICTURE
 from xvcodec.models.integer import ScaleNet
 from xvcodec.models.layers import KNOTS, Block, Knots, Pointwise, TextAttention, both_sides, dense
-from xvcodec.models.refine import PACKED, PLANES, Refiner
+from xvcodec.models.refine import FLAT, PACKED, PLANES, REACH
 
 CHUNK = 4
 LATENTS = 16
@@ -34,23 +33,23 @@ LATENTS = 16
 FRAMES = {"image": 1, "clip": CHUNK}
 """Pictures behind one latent frame, by kind."""
 FLOOR = 0.05
-"""What the pictures are off by without any quantisation, about: the loop filter's inputs are in such units."""
+"""What the pictures are off by without any quantisation, about: the networks at half resolution count in such units."""
+GAIN = 0.25
+"""Standard deviations of the latent in one unit of the encoder's networks."""
 
 
 @dataclass(frozen=True)
 class LatentConfig:
-    """Sizes of a latent model."""
+    """Sizes of a latent model; pairs are for images and for clips."""
 
     family: ClassVar[str] = "latent"
     name: str
-    width: int = 128  # channels of a frame at 1/8
-    wide: int = 208  # channels of the temporal stage at 1/8
-    eye: tuple[int, int] = (16, 1)  # channels and blocks of the encoder at half resolution
-    encoder_blocks: int = 2  # blocks of the spatial encoder at 1/8
-    temporal_blocks: tuple[int, int] = (2, 2)  # blocks of the temporal stage, encoder and decoder
-    decoder_blocks: int = 2  # blocks of the spatial decoder at 1/8
-    refiner: tuple[int, int] = (32, 3)  # channels and blocks of the filter at half resolution
-    features: int = 8  # channels at half resolution that the decoder hands to the filter
+    eye: tuple[int, int] = (16, 32)  # channels of the encoder at half resolution, of all frames together
+    wide: tuple[int, int] = (112, 224)  # channels of the temporal stage at 1/8
+    blocks: tuple[int, int] = (1, 2)  # residual blocks of the temporal stage, in the encoder and again in the decoder
+    brush: tuple[int, int] = (32, 64)  # channels of the decoder at half resolution, of all frames together
+    strokes: tuple[int, int] = (3, 3)  # residual blocks there
+    features: tuple[int, int] = (8, 16)  # channels at half resolution that come from the temporal stage
     hyper: int = 12  # channels of the hyper-latent at 1/16
     text: int = 96  # size of a caption token
 
@@ -63,80 +62,55 @@ def step_of(q: Tensor) -> Tensor:
     return 0.02 * torch.exp(q * (4.2 / 63.0))
 
 
-class Mix(nn.Module):
-    """Each channel of a frame mixed with the same channel of the frames before and after it; starts as no change."""
+class Eye(nn.Module):
+    """The spatial stage of the encoder: frames -> features at 1/8."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, frames: int, width: int, wide: int) -> None:
         super().__init__()
-        self.before = nn.Parameter(torch.zeros(width, 1, 1))
-        self.after = nn.Parameter(torch.zeros(width, 1, 1))
-
-    def forward(self, x: Tensor, frames: int) -> Tensor:
-        """[N * frames, C, H, W], a sample's frames in turn; the first and last have themselves as neighbours."""
-        if frames == 1:  # the weights take part, so that both paths have the same
-            return x + (self.before + self.after) * 0.0
-        each = x.unflatten(0, (-1, frames))
-        before = torch.cat((each[:, :1], each[:, :-1]), dim=1).flatten(0, 1)
-        after = torch.cat((each[:, 1:], each[:, -1:]), dim=1).flatten(0, 1)
-        return x + (before - x) * self.before.to(x.dtype) + (after - x) * self.after.to(x.dtype)
-
-
-class MixedBlock(nn.Module):
-    """A residual block over space behind a mix over time."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.mix = Mix(width)
+        self.stem = nn.Conv2d(frames * PLANES, width, 3, padding=1)
         self.block = Block(width)
+        self.down = Pointwise(width * PACKED**2 + frames * PICTURE, wide)
 
-    def forward(self, x: Tensor, frames: int) -> Tensor:
-        """[N * frames, C, H, W] -> the same shape."""
-        out: Tensor = self.block(self.mix(x, frames))
-        return out
+    def forward(self, packed: Tensor) -> Tensor:
+        """[N, 96 f, h, w] -> [N, wide, h, w]."""
+        x = self.block(self.stem(dense(half_size(packed))))
+        return self.down(dense(F.pixel_unshuffle(x, PACKED), packed))
 
 
-class SpatialEncoder(nn.Module):
-    """Frames -> features at 1/8, each frame knowing its neighbours in the chunk."""
+class Brush(nn.Module):
+    """The spatial stage of the decoder: what the linear path made, and features -> frames. Starts as no change."""
 
-    def __init__(self, config: LatentConfig) -> None:
+    def __init__(self, frames: int, wide: int, width: int, blocks: int, features: int) -> None:
         super().__init__()
-        eye, blocks = config.eye
-        self.stem = nn.Conv2d(PLANES, eye, 3, padding=1)
-        self.eye = nn.ModuleList(Block(eye) for _ in range(blocks))
-        self.down = Pointwise(eye * PACKED**2 + PICTURE, config.width)
-        self.blocks = nn.ModuleList(MixedBlock(config.width) for _ in range(config.encoder_blocks))
-
-    def forward(self, packed: Tensor, frames: int) -> Tensor:
-        """[N * frames, 96, h, w] -> [N * frames, width, h, w]."""
-        x = self.stem(dense(F.pixel_shuffle(packed, PACKED)))
-        for block in self.eye:
-            x = block(x)
-        x = self.down(dense(F.pixel_unshuffle(x, PACKED), packed))
-        for block in self.blocks:
-            x = block(x, frames)
-        return x
-
-
-class SpatialDecoder(nn.Module):
-    """Features at 1/8 and what the linear path made -> frames."""
-
-    def __init__(self, config: LatentConfig) -> None:
-        super().__init__()
-        width = config.width
-        self.stem = Pointwise(PICTURE, width)
+        self.lift = Pointwise(2 * wide, features * PACKED**2)
+        self.stem = nn.Conv2d(frames * PLANES + features, width, 3, padding=1)
         self.tone = Knots(torch.ones(width))
-        self.blocks = nn.ModuleList(MixedBlock(width) for _ in range(config.decoder_blocks))
-        self.head = Pointwise(2 * width, PICTURE, zero=True)
-        self.refiner = Refiner(1, False, 2 * width, *config.refiner, config.features)
+        self.blocks = nn.ModuleList(Block(width) for _ in range(blocks))
+        self.head = nn.Conv2d(2 * width, frames * PLANES, 3, padding=1)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
 
-    def forward(self, features: Tensor, rough: Tensor, q: Tensor, frames: int) -> Tensor:
-        """[N * frames, width, h, w], [N * frames, 96, h, w], [N] -> [N * frames, 96, h, w]."""
-        each = q.repeat_interleave(frames)
-        x = (features + self.stem(dense(rough))) * self.tone(each)
+    def forward(self, rough: Tensor, features: Tensor, q: Tensor) -> Tensor:
+        """[N, 96 f, h, w], [N, 2 wide, h, w], [N] -> [N, 96 f, h, w]."""
+        unit = (FLOOR + step_of(q))[:, None, None, None]
+        picture = half_size(rough)
+        means = F.interpolate(F.avg_pool2d(picture, FLAT, ceil_mode=True, count_include_pad=False),
+                              size=picture.shape[2:], mode="bilinear")
+        detail = ((picture - means) * (0.5 / unit)).clamp(-REACH, REACH)
+        x = self.stem(dense(detail, F.pixel_shuffle(self.lift(features), PACKED))) * self.tone(q)
         for block in self.blocks:
-            x = block(x, frames)
-        x = both_sides(x)
-        return self.refiner(rough + self.head(x).float(), rough, x, FLOOR + step_of(each))
+            x = block(x)
+        return rough + full_pack(self.head(both_sides(x)).float() * unit)
+
+
+def half_size(packed: Tensor) -> Tensor:
+    """[N, 96 f, h, w] -> [N, 6 f, 4 h, 4 w]: four luma phases and two chroma planes of each frame at half resolution."""
+    return F.pixel_shuffle(packed, PACKED)
+
+
+def full_pack(planes: Tensor) -> Tensor:
+    """The inverse of `half_size`."""
+    return F.pixel_unshuffle(planes, PACKED)
 
 
 class Linear(nn.Module):
@@ -144,21 +118,18 @@ class Linear(nn.Module):
 
     def __init__(self, frames: int) -> None:
         super().__init__()
-        self.frames = frames
         self.down = nn.Parameter(torch.randn(LATENTS, PICTURE * frames) * 0.05)
         self.up = nn.Parameter(torch.randn(PICTURE * frames, LATENTS, 3, 3) * 0.01)
 
     def forward(self, packed: Tensor) -> Tensor:
-        """[N * frames, 96, h, w] -> [N, 16, h, w], float32 whatever surrounds it."""
+        """[N, 96 f, h, w] -> [N, 16, h, w], float32 whatever surrounds it."""
         with torch.autocast(packed.device.type, enabled=False):
-            together = packed.float().reshape(-1, PICTURE * self.frames, *packed.shape[2:])
-            return F.conv2d(together, self.down[:, :, None, None])
+            return F.conv2d(packed.float(), self.down[:, :, None, None])
 
     def inverse(self, latent: Tensor) -> Tensor:
-        """[N, 16, h, w] -> [N * frames, 96, h, w]."""
+        """[N, 16, h, w] -> [N, 96 f, h, w]."""
         with torch.autocast(latent.device.type, enabled=False):
-            edged = F.pad(latent.float(), (1, 1, 1, 1), mode="replicate")
-            return F.conv2d(edged, self.up).reshape(-1, PICTURE, *latent.shape[2:])
+            return F.conv2d(F.pad(latent.float(), (1, 1, 1, 1), mode="replicate"), self.up)
 
 
 class Prior(nn.Module):
@@ -197,22 +168,22 @@ class Prior(nn.Module):
 
 
 class LatentCoder(nn.Module):
-    """What belongs to one kind of latent frame: linear path, way in and out of the stages, prior, quantiser steps."""
+    """Everything of one kind of latent frame: pictures to latent and back, prior, quantiser steps."""
 
     def __init__(self, config: LatentConfig, frames: int) -> None:
         super().__init__()
-        inner = config.width if frames == 1 else config.wide
-        blocks = (0, 0) if frames == 1 else config.temporal_blocks
+        pairs = (config.eye, config.wide, config.blocks, config.brush, config.strokes, config.features)
+        eye, wide, blocks, brush, strokes, features = (pair[frames > 1] for pair in pairs)
         self.frames = frames
         self.linear = Linear(frames)
-        self.gather = Pointwise(frames * config.width, inner)
-        self.into = nn.ModuleList(Block(inner) for _ in range(blocks[0]))
-        self.ask = TextAttention(inner, config.text)
-        self.head = Pointwise(2 * inner, LATENTS, zero=True)
-        self.embed = nn.Conv2d(LATENTS, inner, 3, padding=1)
-        self.answer = TextAttention(inner, config.text)
-        self.out = nn.ModuleList(Block(inner) for _ in range(blocks[1]))
-        self.spread = Pointwise(inner, frames * config.width)
+        self.eye = Eye(frames, eye, wide)
+        self.into = nn.ModuleList(Block(wide) for _ in range(blocks))
+        self.ask = TextAttention(wide, config.text)
+        self.head = Pointwise(2 * wide, LATENTS, zero=True)
+        self.embed = nn.Conv2d(LATENTS, wide, 3, padding=1)
+        self.answer = TextAttention(wide, config.text)
+        self.out = nn.ModuleList(Block(wide) for _ in range(blocks))
+        self.brush = Brush(frames, wide, brush, strokes, features)
         self.prior = Prior(config)
         self.log_step = Knots(torch.zeros(KNOTS, LATENTS))
 
@@ -220,30 +191,28 @@ class LatentCoder(nn.Module):
         """Quantiser step of each channel in units of the latent, [N, 16, 1, 1]."""
         return self.log_step(q).exp()
 
-    def correct(self, features: Tensor, text: Tensor, mask: Tensor) -> Tensor:
-        """Features of the frames [N * frames, width, h, w] -> correction of the latent [N, 16, h, w]."""
-        x = self.gather(features.reshape(-1, self.frames * features.shape[1], *features.shape[2:]))
+    def analyse(self, packed: Tensor, text: Tensor, mask: Tensor) -> Tensor:
+        """Frames [N, 96 f, h, w] -> latent frames [N, 16, h, w], unquantised, each channel about unit variance."""
+        x = self.eye(packed)
         for block in self.into:
             x = block(x)
-        return self.head(both_sides(self.ask(x, tokens=text, mask=mask))).float()
+        change = self.head(both_sides(self.ask(x, tokens=text, mask=mask))).float()
+        return self.linear(packed) + change * GAIN
 
-    def features(self, latent: Tensor, text: Tensor, mask: Tensor) -> Tensor:
-        """Latent [N, 16, h, w] -> features of the frames [N * frames, width, h, w]."""
+    def synthesise(self, latent: Tensor, q: Tensor, text: Tensor, mask: Tensor) -> Tensor:
+        """Latent frames [N, 16, h, w] -> frames [N, 96 f, h, w]; q is 0 for latents without quantisation."""
         x = self.answer(self.embed(dense(latent)), tokens=text, mask=mask)
         for block in self.out:
             x = block(x)
-        x = self.spread(x)
-        return x.reshape(-1, x.shape[1] // self.frames, *x.shape[2:])
+        return self.brush(self.linear.inverse(latent), both_sides(x), q)
 
 
 class LatentModel(Model):
-    """Both kinds of latent frame around one spatial stage."""
+    """One coder for each kind of latent frame."""
 
     def __init__(self, config: LatentConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder = SpatialEncoder(config)
-        self.decoder = SpatialDecoder(config)
         self.image = LatentCoder(config, 1)
         self.clip = LatentCoder(config, CHUNK)
 
@@ -251,13 +220,3 @@ class LatentModel(Model):
         """`image` or `clip`."""
         coder: LatentCoder = getattr(self, kind)
         return coder
-
-    def analyse(self, kind: str, packed: Tensor, text: Tensor, mask: Tensor) -> Tensor:
-        """Frames [N * frames, 96, h, w] -> latent frames [N, 16, h, w], unquantised, each channel about unit variance."""
-        coder = self.coder(kind)
-        return coder.linear(packed) + coder.correct(self.encoder(packed, coder.frames), text, mask)
-
-    def synthesise(self, kind: str, latent: Tensor, q: Tensor, text: Tensor, mask: Tensor) -> Tensor:
-        """Latent frames [N, 16, h, w] -> frames [N * frames, 96, h, w]; q is 0 for latents without quantisation."""
-        coder = self.coder(kind)
-        return self.decoder(coder.features(latent, text, mask), coder.linear.inverse(latent), q, coder.frames)

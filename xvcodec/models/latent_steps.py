@@ -25,21 +25,20 @@ from xvcodec.models.latent import FRAMES, LATENTS, LatentModel
 
 _MEANS = tuple(f"prior.{part}." for part in ("lift", "hint", "tone", "block", "mean", "past"))
 _SCALES = tuple(f"prior.scales.{layer}_" for layer in ("first", "second", "last"))
-_INTO = ("linear.down", "gather.", "into.", "ask.", "head.")
-_OUT = ("linear.up", "embed.", "answer.", "out.", "spread.")
+_INTO = ("linear.down", "eye.", "into.", "ask.", "head.")
+_OUT = ("linear.up", "embed.", "answer.", "out.", "brush.")
 
 
 def _steps(kind: str) -> dict[str, Step]:
-    def of(inputs: str, outputs: str, *weights: str, shared: tuple[str, ...] = (), exact: bool = False) -> Step:
-        return Step(tuple(inputs.split()), tuple(outputs.split()),
-                    (*shared, *(f"{kind}.{weight}" for weight in weights)), exact)
+    def of(inputs: str, outputs: str, *weights: str, exact: bool = False) -> Step:
+        return Step(tuple(inputs.split()), tuple(outputs.split()), tuple(f"{kind}.{weight}" for weight in weights), exact)
 
     return {
         f"{kind}.scales": of("z q", "index", *_SCALES, exact=True),
-        f"{kind}.analyse": of("luma chroma text mask", "latent", *_INTO, shared=("encoder.",)),
+        f"{kind}.analyse": of("luma chroma text mask", "latent", *_INTO),
         f"{kind}.reduce": of("latent before q", "residual z", "log_step.", "prior.analyse.", *_MEANS, exact=True),
         f"{kind}.restore": of("symbols z before q", "latent", "log_step.", *_MEANS, exact=True),
-        f"{kind}.synthesise": of("latent q text mask", "out_luma out_chroma", *_OUT, shared=("decoder.",)),
+        f"{kind}.synthesise": of("latent q text mask", "out_luma out_chroma", *_OUT),
     }
 
 
@@ -57,7 +56,7 @@ class Analyse(_Step):
 
     def forward(self, luma: Tensor, chroma: Tensor, text: Tensor, mask: Tensor) -> Tensor:
         """Inputs and outputs as `STEPS` lists them."""
-        return self.model.analyse(self.kind, pack(luma, chroma), text, mask)
+        return self.model.coder(self.kind).analyse(pack(luma, chroma, FRAMES[self.kind]), text, mask)
 
 
 class Reduce(_Step):
@@ -96,7 +95,8 @@ class Synthesise(_Step):
 
     def forward(self, latent: Tensor, q: Tensor, text: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Inputs and outputs as `STEPS` lists them."""
-        return unpack(self.model.synthesise(self.kind, latent, q, text, mask))
+        pictures = self.model.coder(self.kind).synthesise(latent, q, text, mask)
+        return unpack(pictures, FRAMES[self.kind])
 
 
 _MODULES = {"analyse": Analyse, "reduce": Reduce, "scales": Scales, "restore": Restore, "synthesise": Synthesise}

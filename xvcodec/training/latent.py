@@ -28,8 +28,8 @@ class LatentRecipe(Recipe):
 
 
 RECIPES = {
-    "crossmodal-latent-cpu": LatentRecipe(SMALL, minutes=45, batch=3, photographs=3, size=96, rate=1e-3, filter=3.0,
-                                          averaging=0.998, fall=0.3),
+    "crossmodal-latent-cpu": LatentRecipe(SMALL, minutes=45, batch=4, photographs=4, size=96, rate=1e-3, filter=3.0,
+                                          averaging=0.998, fall=0.35),
     "crossmodal-latent": LatentRecipe(SMALL, minutes=25, batch=32, photographs=32, size=192, rate=8e-4, filter=3.0),
 }
 
@@ -50,7 +50,7 @@ def run(model: LatentModel, kind: str, packed: Tensor, before: Tensor | None, q:
     one latent serves every quality.
 
     Args:
-        packed: [N * frames, 96, h, w].
+        packed: [N, 96 f, h, w].
         before: decoded latents in front of these, [N, 16, h, w]; None for none.
         q: [N] quality; plain: [N] True where the latent is left as it is (q must be 0 there).
         hard: round for the rate as well, as coding does, instead of adding noise.
@@ -58,7 +58,7 @@ def run(model: LatentModel, kind: str, packed: Tensor, before: Tensor | None, q:
         errors and bits, and the decoded latents.
     """
     coder = model.coder(kind)
-    latent = model.analyse(kind, packed, text, mask)
+    latent = coder.analyse(packed, text, mask)
     step = coder.step(q)
     y = latent.detach() / step
     before = torch.zeros_like(latent) if before is None else before
@@ -74,9 +74,9 @@ def run(model: LatentModel, kind: str, packed: Tensor, before: Tensor | None, q:
     bits = bits + laplace_bits(whole if hard else noisy(z), scale_of(z_index)).flatten(1).sum(1)
     error = (symbols + mean) * step - latent.detach()
     decoded = latent + torch.where(plain[:, None, None, None], 0.0, error)
-    pictures = model.synthesise(kind, decoded, q, text, mask)
-    distortion = (pictures - packed).square().reshape(q.shape[0], -1).mean(1) * 1.5
-    area = 64.0 * packed.shape[0] / q.shape[0] * packed.shape[2] * packed.shape[3]
+    pictures = coder.synthesise(decoded, q, text, mask)
+    distortion = (pictures - packed).square().flatten(1).mean(1) * 1.5
+    area = 64.0 * coder.frames * packed.shape[2] * packed.shape[3]
     return Pass(distortion, torch.where(plain, 0.0, bits / area)), decoded
 
 
@@ -98,14 +98,15 @@ class LatentTask(Task):
 
     def compile(self) -> None:
         """The steps' shapes never change, so this pays after a minute."""
-        self.model.encoder.compile()
-        self.model.decoder.compile()
+        for coder in (self.model.image, self.model.clip):
+            coder.eye.compile()
+            coder.brush.compile()
 
     def factor(self, name: str) -> float:
-        """The filter and the encoder at half resolution see many pixels, the linear paths begin at an optimum."""
+        """The stages at half resolution see many pixels, the linear paths begin at an optimum."""
         if ".linear." in name:
             return self.recipe.linear
-        return self.recipe.filter if name.startswith(("encoder.stem", "encoder.eye")) else super().factor(name)
+        return self.recipe.filter if ".brush." in name or ".eye." in name else super().factor(name)
 
     def step(self, clips: Clips, texts: Texts, update: Callable[[], None]) -> Figures:
         """One batch; the first frames of its clips train with the photographs."""
@@ -126,7 +127,7 @@ class LatentTask(Task):
             plain[recipe.photographs :]
         for chunk in range(recipe.chunks):
             span = slice(1 + chunk * CHUNK, 1 + (chunk + 1) * CHUNK)
-            packed = pack(batch.luma[:, span].flatten(0, 1), batch.chroma[:, span].flatten(0, 1))
+            packed = pack(batch.luma[:, span].flatten(0, 1), batch.chroma[:, span].flatten(0, 1), CHUNK)
             with torch.autocast(self.device.type, torch.bfloat16):
                 coded, decoded = run(self.model, "clip", packed, before, q, plain, *text)
             (loss_of(coded, q) / recipe.chunks).backward()

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from xvcodec.models.coder import PICTURE
 from xvcodec.models.crossmodal import pack
 from xvcodec.models.integer import TABLES
 from xvcodec.models.latent import CHUNK, FRAMES, LATENTS, LatentModel, step_of
@@ -28,8 +27,7 @@ def blocks(clips: Clips, kind: str, batches: int, size: int = 128) -> list[Tenso
         photographs = kind == "image" and number % 2 == 0
         batch = clips.photographs(4, size) if photographs else clips.clips(4, 1, size)
         span = slice(0, 1) if kind == "image" else slice(1, 1 + CHUNK)
-        packed = pack(batch.luma[:, span].flatten(0, 1), batch.chroma[:, span].flatten(0, 1))
-        found.append(packed.reshape(4, PICTURE * FRAMES[kind], *packed.shape[2:]))
+        found.append(pack(batch.luma[:, span].flatten(0, 1), batch.chroma[:, span].flatten(0, 1), FRAMES[kind]))
     return found
 
 
