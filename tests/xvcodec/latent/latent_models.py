@@ -15,8 +15,8 @@ from xvcodec.models.weights import save_model
 from xvcodec.training.bake import REACH
 from xvcodec.training.rate import LARGEST, SMALLEST
 
-TINY = LatentConfig("tiny-latent", width=12, wide=16, eye=(4, 1), encoder_blocks=1, temporal_blocks=(1, 1),
-                    decoder_blocks=1, refiner=(4, 1), features=2, hyper=4)
+TINY = LatentConfig("tiny-latent", eye=(4, 6), wide=(12, 16), blocks=(1, 1), brush=(6, 8), strokes=(1, 2), features=(2, 3),
+                    hyper=4)
 
 
 def trainable(seed: int = 3) -> LatentModel:

@@ -5,23 +5,46 @@ from __future__ import annotations
 import pytest
 import torch
 from latent_models import TINY, baked, trainable
+from torch import Tensor
 
 from xvcodec.families import FAMILIES, family, family_of
 from xvcodec.models.cost import kmac_per_pixel
-from xvcodec.models.latent import CHUNK, FRAMES, LATENTS, SMALL, LatentModel, Mix
+from xvcodec.models.crossmodal import CHROMA, pack
+from xvcodec.models.latent import CHUNK, FRAMES, LATENTS, SMALL, LatentModel, full_pack, half_size
 from xvcodec.training.latent import loss_of, run
 
 NO_TEXT = (torch.zeros(2, 0, 96), torch.zeros(2, 0))
 
 
+def packed(kind: str, count: int = 2, h: int = 4, w: int = 4) -> Tensor:
+    """Packed pictures of noise."""
+    return torch.rand(count, 96 * FRAMES[kind], h, w) - 0.5
+
+
 @pytest.mark.parametrize("kind", FRAMES)
 @pytest.mark.parametrize(("h", "w"), [(2, 2), (4, 6)])
 def test_shapes(kind: str, h: int, w: int) -> None:
-    model = baked()
-    packed = torch.rand(2 * FRAMES[kind], 96, h, w) - 0.5
-    latent = model.analyse(kind, packed, *NO_TEXT)
+    coder, pictures = baked().coder(kind), packed(kind, 2, h, w)
+    latent = coder.analyse(pictures, *NO_TEXT)
     assert latent.shape == (2, LATENTS, h, w)
-    assert model.synthesise(kind, latent, torch.zeros(2), *NO_TEXT).shape == packed.shape
+    assert coder.synthesise(latent, torch.zeros(2), *NO_TEXT).shape == pictures.shape
+
+
+def test_networks_start_as_no_change() -> None:
+    coder, pictures = LatentModel(TINY).clip, packed("clip")
+    latent = coder.analyse(pictures, *NO_TEXT)
+    assert torch.allclose(latent, coder.linear(pictures), atol=1e-6)
+    q = torch.tensor([0.0, 50.0])
+    assert torch.allclose(coder.synthesise(latent, q, *NO_TEXT), coder.linear.inverse(latent), atol=1e-6)
+
+
+def test_half_size_lays_out_pixels() -> None:
+    luma, chroma = torch.rand(8, 1, 32, 48), torch.rand(8, 2, 16, 24)
+    planes = half_size(pack(luma, chroma, CHUNK))
+    assert planes.shape == (2, 24, 16, 24) and torch.equal(full_pack(planes), pack(luma, chroma, CHUNK))
+    each = planes.reshape(8, 6, 16, 24)
+    assert torch.equal(each[:, 0], luma[:, 0, ::2, ::2]) and torch.equal(each[:, 3], luma[:, 0, 1::2, 1::2])
+    assert torch.allclose(each[:, 4:], chroma * CHROMA)
 
 
 def test_the_model_is_as_small_as_promised() -> None:
@@ -33,36 +56,31 @@ def test_the_model_is_as_small_as_promised() -> None:
 
 
 def test_chunks_do_not_see_each_other() -> None:
-    model, other = baked(), torch.rand(CHUNK, 96, 4, 4) - 0.5
-    packed = torch.rand(2 * CHUNK, 96, 4, 4) - 0.5
-    whole = model.analyse("clip", packed, *NO_TEXT)
-    assert torch.allclose(whole[:1], model.analyse("clip", packed[:CHUNK], *(x[:1] for x in NO_TEXT)), atol=1e-5)
-    changed = model.analyse("clip", torch.cat((packed[:CHUNK], other)), *NO_TEXT)
+    coder, pictures = baked().clip, packed("clip")
+    whole = coder.analyse(pictures, *NO_TEXT)
+    pictures[1] += torch.rand_like(pictures[1]) * 0.2
+    changed = coder.analyse(pictures, *NO_TEXT)
     assert torch.allclose(whole[0], changed[0], atol=1e-5) and not torch.allclose(whole[1], changed[1], atol=1e-2)
 
 
 def test_frames_of_a_chunk_see_each_other() -> None:
-    """The spatial stage sees time: a frame's features depend on its neighbours."""
-    model, packed = baked(), torch.rand(CHUNK, 96, 4, 4) - 0.5
-    features = model.encoder(packed, CHUNK)
-    packed[1] += 0.1
-    changed = (model.encoder(packed, CHUNK) - features).abs().amax((1, 2, 3))
-    assert (changed[:3] > 1e-4).all() and changed[3] < 1e-6  # one block, one step of time
-
-
-def test_a_mix_starts_as_no_change() -> None:
-    x = torch.rand(8, 3, 2, 2)
-    assert torch.equal(Mix(3)(x, 4), x) and torch.equal(Mix(3)(x, 1), x)
+    """The spatial stage sees time: what it paints in one frame depends on the others."""
+    coder, rough = baked().clip, packed("clip", 1)
+    features, q = torch.rand(1, 2 * TINY.wide[1], 4, 4), torch.zeros(1)
+    change = coder.brush(rough, features, q) - rough
+    rough[:, :96] += torch.rand(1, 96, 4, 4) * 0.2
+    other = coder.brush(rough, features, q) - rough
+    assert ((change - other)[:, 96:].abs().amax((0, 2, 3)) > 1e-6).all()
 
 
 def test_a_caption_matters() -> None:
-    model, packed = baked(), torch.rand(CHUNK, 96, 4, 4) - 0.5
+    coder, pictures = baked().clip, packed("clip", 1)
     nothing = (torch.zeros(1, 0, 96), torch.zeros(1, 0))
     words = (torch.rand(1, 3, 96), torch.ones(1, 3))
-    latent = model.analyse("clip", packed, *nothing)
-    assert not torch.equal(latent, model.analyse("clip", packed, *words))
+    latent = coder.analyse(pictures, *nothing)
+    assert not torch.equal(latent, coder.analyse(pictures, *words))
     q = torch.zeros(1)
-    assert not torch.equal(model.synthesise("clip", latent, q, *nothing), model.synthesise("clip", latent, q, *words))
+    assert not torch.equal(coder.synthesise(latent, q, *nothing), coder.synthesise(latent, q, *words))
 
 
 def test_the_loss_reaches_every_weight() -> None:
@@ -70,22 +88,22 @@ def test_the_loss_reaches_every_weight() -> None:
     q, plain = torch.tensor([0.0, 10.0]), torch.tensor([True, False])
     text = (torch.rand(2, 3, 96), torch.ones(2, 3))
     total = torch.zeros(())
-    for kind, frames in FRAMES.items():
+    for kind in FRAMES:
         before = torch.rand(2, LATENTS, 4, 4)
-        coded, decoded = run(model, kind, torch.rand(2 * frames, 96, 4, 4) - 0.5, before, q, plain, *text)
+        coded, decoded = run(model, kind, packed(kind), before, q, plain, *text)
         assert decoded.shape == (2, LATENTS, 4, 4) and coded.bits[0] == 0 < coded.bits[1]
         total = total + loss_of(coded, q)
     total.backward()
     without = [name for name, parameter in model.named_parameters() if parameter.grad is None or not parameter.grad.any()]
-    # a mix of a picture with itself is nothing, and knots of other qualities are not asked
+    # knots of other qualities are not asked
     assert [name for name in without if not name.endswith(("knots.values", "hyper_index.values"))] == []
 
 
 def test_unquantised_latents_are_not_quantised() -> None:
-    model, packed = trainable(), torch.rand(2 * CHUNK, 96, 4, 4) - 0.5
+    model, pictures = trainable(), packed("clip")
     q = torch.zeros(2)
-    _, decoded = run(model, "clip", packed, None, q, torch.tensor([True, False]), *NO_TEXT)
-    latent = model.analyse("clip", packed, *NO_TEXT)
+    _, decoded = run(model, "clip", pictures, None, q, torch.tensor([True, False]), *NO_TEXT)
+    latent = model.clip.analyse(pictures, *NO_TEXT)
     assert torch.equal(decoded[0], latent[0]) and not torch.equal(decoded[1], latent[1])
 
 
