@@ -3,6 +3,7 @@
 Run it whenever weights or the bitstream of a model change, and commit what it writes:
 
     python tools/make_vectors.py
+    python tools/make_vectors.py --model crossmodal-latent     # only those of one model
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ ODD = VideoInfo(41, 35, bit_depth=10, frame_rate=Fraction(25), **BT709)
 VECTORS = {
     "fast_prompt_v1.xvc": Vector("crossmodal-fast", SMALL, tuple(range(0, 21600, 3600)), 4, 24.0, "waves on a lake"),
     "fast_vfr_v1.xvc": Vector("crossmodal-fast", ODD, (0, 90, 3600, 3690, 90000, 99000), 8, 40.25),
+    "latent_prompt_v1.xvc": Vector("crossmodal-latent", SMALL, tuple(range(0, 25200, 3600)), 5, 20.0, "waves on a lake"),
+    "latent_odd_v1.xvc": Vector("crossmodal-latent", ODD, (0, 90, 3600, 3690, 90000, 99000), 8, 0.0),
     "main_prompt_v1.xvc": Vector("crossmodal", SMALL, tuple(range(0, 21600, 3600)), 8, 30.0, "waves on a lake"),
 }
 
@@ -85,12 +88,16 @@ def main() -> None:
     """Make all streams and the index."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-o", "--output", type=Path, default=ROOT / "tests" / "vectors", help="folder to write into")
-    folder: Path = parser.parse_args().output
+    parser.add_argument("--model", help="make only the streams of this model; what is known of the others stays")
+    given = parser.parse_args()
+    folder: Path = given.output
     torch.set_num_threads(1)
-    index = {name: make(name, vector, folder) for name, vector in VECTORS.items()}
+    chosen = [name for name, vector in VECTORS.items() if given.model in (None, vector.model)]
+    known = json.loads((folder / INDEX).read_text()) if given.model and (folder / INDEX).is_file() else {}
+    index = known | {name: make(name, VECTORS[name], folder) for name in chosen}
     lines = (f" {json.dumps(name)}: {json.dumps(entry)}" for name, entry in index.items())
     (folder / INDEX).write_text("{\n" + ",\n".join(lines) + "\n}\n")
-    for name in index:
+    for name in chosen:
         print(f"{name}: {(folder / name).stat().st_size} bytes")
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+import numpy as np
+from numpy.typing import NDArray
 from xvc_bitstream import Caption, Reader, atomic_open, replace_captions
 
 from xvcodec.options import DecodeOptions, DecodeResult, EncodeOptions, EncodeResult, Report
@@ -37,6 +39,43 @@ def decode(source: Source, target: Source, options: DecodeOptions = DecodeOption
 def open(source: Source, options: DecodeOptions = DecodeOptions()) -> Video:
     """Open an .xvc file for frames, latents, captions and facts."""
     return Video(source, options)
+
+
+def analyse(source: Source, options: EncodeOptions = EncodeOptions(model="crossmodal-latent")) -> Iterator[dict[str, Any]]:
+    """A video as unquantised latents, GOP after GOP (options.gop frames at most, scene cuts begin a new one).
+
+    Args:
+        source: anything PyAV reads, or a binary file object.
+        options: model, gop, start, duration, end, prompt, captions, backend and device count.
+    Yields:
+        "latent": float32 [1 + n, 16, ceil(H / 8), ceil(W / 8)], about unit variance a channel: first one for the GOP's
+        first frame, then one for each four frames (the last may stand for fewer); "frames": how many frames these are.
+    Raises:
+        UsageError: the model codes in a closed loop and has no such latents.
+    """
+    from xvcodec.codec import open_loop
+
+    return open_loop.analyse(source, options)
+
+
+def synthesise(latents: Mapping[str, NDArray[Any]], width: int, height: int, frames: int, prompt: str | None = None,
+               model: str = "crossmodal-latent", backend: str = "auto", device: str = "auto") -> Iterator[NDArray[np.uint8]]:
+    """Pictures of one GOP's latents, such as `analyse`, `Video.latents` or a generator made.
+
+    Args:
+        latents: "latent": float [1 + n, 16, ceil(height / 8), ceil(width / 8)].
+        width, height: of the pictures.
+        frames: 1 + 4 n, or up to three fewer.
+        prompt: caption that guides the decoder.
+    Yields:
+        uint8 [height, width, 3], R G B; the model's YUV is taken for BT.709, limited range.
+    Raises:
+        UsageError: the sizes do not belong together, or the model has no such latents.
+    """
+    from xvcodec.codec import open_loop
+
+    options = DecodeOptions(model=model, backend=backend, device=device)
+    return open_loop.synthesise(latents, width, height, frames, prompt, options)
 
 
 def probe(source: Source) -> dict[str, Any]:

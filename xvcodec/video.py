@@ -86,8 +86,12 @@ class Video:
         return (decoder.session.codec.integers(decoded.symbols) for decoded in decoder.symbols())
 
     def latents(self) -> Iterator[dict[str, NDArray[Any]]]:
-        """Every GOP's latents by name. Of crossmodal models these are the integers by stream ("key.y", "anchor.z", ...,
-        and "fields"; docs/crossmodal-streams.md): what they predict from is the pictures before.
+        """Every GOP's latents by name, as the decoder has them.
+
+        crossmodal-latent: "latent", float32 [1 + n, 16, ceil(H / 8), ceil(W / 8)], about unit variance a channel: the first
+        stands for the GOP's first frame, each further one for the four frames that follow (the last perhaps for fewer).
+        crossmodal, crossmodal-fast: the integers by stream ("key.y", "anchor.z", ..., "fields"; docs/crossmodal-streams.md):
+        in a closed loop latents mean nothing without the pictures before.
         """
         decoder = self._decoder()
         for decoded in decoder.symbols():

@@ -9,8 +9,9 @@ Streams of a GOP of 1 + n chunks, all integers, h x w positions at 1/16:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from xvcodec.codec.family import CodedGop, CodedStream, Guide, PassStream, Plane
 from xvcodec.codec.field_contexts import COMPONENTS
 from xvcodec.codec.fields import FieldContexts, decode_fields, encode_fields
 from xvcodec.codec.quantise import SKIP, Quantiser
+from xvcodec.errors import UsageError
 from xvcodec.models.coder import RATE_WEIGHT, nominal_step
 from xvcodec.models.context import PASSES, pass_of
 from xvcodec.models.crossmodal import BETWEEN, CHUNK, Crossmodal, CrossmodalConfig
@@ -32,6 +34,8 @@ from xvcodec.runtime.base import Runtime
 PRICE = 0.08
 """Squared steps that one bit is worth when rounding: below the model's own 0.1155, because later pictures are
 predicted from what is decoded. Measured in files, bits at equal PSNR: 0.03 +1.6 %, 0.05 0, 0.08 -0.7 %."""
+CLOSED = ("this model codes in a closed loop, so it has no latents without a quality: choose a model for latents "
+          "(crossmodal-latent), or encode and read the file's integers")
 FIELD_LIMIT = 2047
 """Largest vector component, quarter pixels."""
 
@@ -86,7 +90,7 @@ class CrossmodalCodec:
         self.quantiser = Quantiser(model.tables, PRICE, SKIP)
 
     @torch.inference_mode()
-    def analyse(self, planes: Planes, quality: float) -> NDArray[np.int32]:
+    def analyse(self, planes: Planes, quality: float, guide: Guide) -> NDArray[np.int32]:
         """Motion fields int32 [n, 4, 3, H/8, W/8] of a GOP, found on the original pictures, priced for about `quality`."""
         luma = planes.luma.float()
         used = used_corrections(luma.shape[0])
@@ -126,7 +130,8 @@ class CrossmodalCodec:
             decoded.append(after[:2])
             before, at = after, end
         motion = PassStream("fields", analysis.shape, encode_fields(analysis, used, self.contexts))
-        return CodedGop([*pass_.streams(), motion], Planes(*(torch.cat(parts) for parts in zip(*decoded, strict=True))))
+        pictures = Planes(*(torch.cat(parts) for parts in zip(*decoded, strict=True)))
+        return CodedGop([*pass_.streams(), motion], lambda: pictures)
 
     @torch.inference_mode()
     def decode_symbols(self, frames: int, height: int, width: int, quality: float, read: ReadStream) -> Symbols:
@@ -158,6 +163,15 @@ class CrossmodalCodec:
                 width: int) -> dict[str, NDArray[np.int32]]:
         """The integers: in a closed loop latents mean nothing without the pictures they were predicted from."""
         return self.integers(symbols)
+
+    def unquantised(self, analysis: Any, height: int, width: int) -> dict[str, NDArray[Any]]:
+        """There are none: see `latents`."""
+        raise UsageError(CLOSED)
+
+    def paint(self, latents: Mapping[str, NDArray[Any]], frames: int, height: int, width: int,
+              guide: Guide) -> Iterator[Planes]:
+        """There are none: see `latents`."""
+        raise UsageError(CLOSED)
 
     def price(self, quality: float) -> float:
         """The slope that the model was trained for."""

@@ -87,13 +87,8 @@ class Encoder:
         """Encode into a path (written under a temporary name first) or a binary file object."""
         options = self.options
         with ExitStack() as stack:
-            reader = stack.enter_context(self.open())
-            captions = captions_for(options, reader)
-            model = load_model(options.model_name)
-            text = load_text_encoder(options.text_encoder)
-            self.session = Session.open(model, options.coder, text, options.backend, options.device)
-            self.info, self.captions = reader.info, captions
-            header = header_for(reader.info, self.session, text.id)
+            reader, text_encoder = self.begin(stack)
+            header = header_for(reader.info, self.session, text_encoder)
             self.fixed = self._fixed_bytes(header, reader)
             # everything is closed here and in order, not when a traceback lets go of it: threads end, then files close
             gops = stack.enter_context(closing(self.gops(reader)))
@@ -109,6 +104,17 @@ class Encoder:
             if options.verify and isinstance(target, (str, Path)):
                 self._verify(sink)
             return self._result(writer.bytes_written, tuple(reader.warnings))
+
+    def begin(self, stack: ExitStack) -> tuple[VideoReader, str]:
+        """Open the source until `stack` ends, and the session; returns the reader and the text encoder's id."""
+        options = self.options
+        reader = stack.enter_context(self.open())
+        captions = captions_for(options, reader)
+        model = load_model(options.model_name)
+        text = load_text_encoder(options.text_encoder)
+        self.session = Session.open(model, options.coder, text, options.backend, options.device)
+        self.info, self.captions = reader.info, captions
+        return reader, text.id
 
     def gops(self, reader: Iterable[Frame | AudioPacket]) -> Generator[GopFrames]:
         """GOPs of the source, read in a thread ahead of the model."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -68,8 +68,8 @@ class Planes:
 class CodedGop:
     """What the encoder made of a GOP, and what the decoder will make of it."""
 
-    streams: list[CodedStream | PassStream]
-    decoded: Planes
+    streams: Sequence[CodedStream | PassStream]
+    decoded: Callable[[], Planes]  # at no cost where the loop is closed; else the decoder runs when it is called
 
 
 class GopCodec(Protocol):
@@ -77,8 +77,10 @@ class GopCodec(Protocol):
 
     requirements: Requirements
 
-    def analyse(self, planes: Planes, quality: float) -> Any:
-        """What hardly depends on quality (motion); done once for about `quality`, however many qualities are tried."""
+    def analyse(self, planes: Planes, quality: float, guide: Guide) -> Any:
+        """What hardly depends on quality (motion, open-loop latents); done once for about `quality`, however many
+        qualities are tried.
+        """
 
     def encode(self, planes: Planes, analysis: Any, quality: float, guide: Guide) -> CodedGop:
         """Code at quality (crf) 0 to 63."""
@@ -91,6 +93,21 @@ class GopCodec(Protocol):
 
     def latents(self, symbols: Any, quality: float, guide: Guide, height: int, width: int) -> dict[str, NDArray[Any]]:
         """What the family calls the latents of a GOP, by name, for pictures of height x width without padding."""
+
+    def unquantised(self, analysis: Any, height: int, width: int) -> dict[str, NDArray[Any]]:
+        """`analysis` in the form of `latents`, before any quantisation.
+
+        Raises:
+            UsageError: the family codes in a closed loop, where latents depend on the quality of what was decoded before.
+        """
+
+    def paint(self, latents: Mapping[str, NDArray[Any]], frames: int, height: int, width: int,
+              guide: Guide) -> Iterator[Planes]:
+        """Padded pictures of unquantised latents in the form of `latents`.
+
+        Raises:
+            UsageError: as `unquantised` does, and when the latents are not those of `frames` pictures of this size.
+        """
 
     def price(self, quality: float) -> float:
         """Squared error of luma (range 1, summed over pixels) that one bit is worth at a quality."""

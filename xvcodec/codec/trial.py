@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -28,7 +29,12 @@ class Coded:
 
     gop: Gop
     quality: float  # crf as stored
-    planes: Planes  # what the decoder will have
+    decode: Callable[[], Planes]
+
+    @cached_property
+    def planes(self) -> Planes:
+        """What the decoder will have."""
+        return self.decode()
 
     @property
     def size(self) -> int:
@@ -51,9 +57,9 @@ class Trial:
         return to_planes(self.frames, self.info.bit_depth, multiple, self.session.runtime.device)
 
     def analysis(self, quality: float) -> Any:
-        """Motion, found once, for the first quality that is asked for."""
+        """Motion or latents, found once, for the first quality that is asked for."""
         if self._analysis is None:
-            self._analysis = self.session.codec.analyse(self.planes, quality)
+            self._analysis = self.session.codec.analyse(self.planes, quality, self.guide)
         return self._analysis
 
     def code(self, quality: float) -> Coded:

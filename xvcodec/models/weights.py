@@ -136,7 +136,7 @@ def shipped() -> dict[str, Path]:
     """Models in the package by name."""
     folder = Path(str(files("xvcodec") / "weights"))
     found = {path.stem.rsplit("-", 1)[0]: path for path in sorted(folder.glob("*.safetensors"))}
-    return {name: path for name, path in found.items() if not name.startswith("text-")}
+    return {name: path for name, path in sorted(found.items()) if not name.startswith("text-")}
 
 
 @cache
