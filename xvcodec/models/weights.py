@@ -52,8 +52,9 @@ class LoadedModel:
 
     @property
     def parameters(self) -> int:
-        """Number of weights, integer ones included."""
-        return sum(value.numel() for value in self.module.state_dict().values())
+        """Number of weights, integer ones included, constants not."""
+        known = family_of(self.module).constants(self.module)
+        return sum(value.numel() for name, value in self.module.state_dict().items() if name not in known)
 
 
 def _narrow(value: torch.Tensor) -> torch.Tensor:
