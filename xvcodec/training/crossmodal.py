@@ -29,8 +29,10 @@ class CrossmodalRecipe(Recipe):
 
 RECIPES = {
     # what the shipped weights were trained with: two CPU cores shared by both models
-    "crossmodal-cpu": CrossmodalRecipe(MAIN, minutes=80, batch=3, chunks=3, photographs=3, tail=2.5),
-    "crossmodal-fast-cpu": CrossmodalRecipe(FAST, minutes=70, batch=4, chunks=3, photographs=3, tail=2.5),
+    "crossmodal-cpu": CrossmodalRecipe(MAIN, minutes=100, batch=3, chunks=3, photographs=4, tail=2.5, rate=4e-4,
+                                       filter=2.5, index=75.0, integer=1.0, fall=0.4),
+    "crossmodal-fast-cpu": CrossmodalRecipe(FAST, minutes=100, batch=4, chunks=3, photographs=4, tail=2.5, rate=4e-4,
+                                            filter=2.5, index=75.0, integer=1.0, fall=0.4),
     # one large GPU: long sequences, large crops
     "crossmodal": CrossmodalRecipe(MAIN, minutes=25, batch=24, chunks=5, photographs=24, size=192, tail=2.0, rate=8e-4),
     "crossmodal-fast": CrossmodalRecipe(FAST, minutes=20, batch=32, chunks=5, photographs=32, size=192, tail=2.0,
