@@ -40,8 +40,3 @@ def bake(checkpoint: Path, folder: Path, extras: Any = None) -> Path:
     family_of(model).freeze(model)
     tables = TableSet.laplace(log_scales(TABLES, SMALLEST, LARGEST), REACH)
     return save_model(model, tables, extras, folder)
-
-
-def contexts_from(path: Path | None) -> Any:
-    """Extras of the first family: contexts of motion fields out of a file, or those of a shipped model."""
-    return family(FAMILIES[0]).fitted(path)

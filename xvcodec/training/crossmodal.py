@@ -28,7 +28,7 @@ class CrossmodalRecipe(Recipe):
 
 
 RECIPES = {
-    # what the shipped weights were trained with: two CPU cores shared by both models
+    # the last 64 minutes of the shipped weights (the model card has what came before): two CPU cores, one a model
     "crossmodal-cpu": CrossmodalRecipe(MAIN, minutes=100, batch=3, chunks=3, photographs=4, tail=2.5, rate=4e-4,
                                        filter=2.5, index=75.0, integer=1.0, fall=0.4),
     "crossmodal-fast-cpu": CrossmodalRecipe(FAST, minutes=100, batch=4, chunks=3, photographs=4, tail=2.5, rate=4e-4,

@@ -204,7 +204,7 @@ def test_pictures_in_and_out(tmp_path: Path) -> None:
                 assert all(np.abs(p.astype(int) - q).max() <= tolerance for p, q in zip(a.planes, b.planes, strict=True))
 
 
-def test_demo_clip_is_the_same_every_time(tmp_path: Path) -> None:
+def test_demo_clip_is_the_same_but_for_the_encoder(tmp_path: Path) -> None:
     from xvcodec.media import synthesise
 
     for name in ("a.mp4", "b.mp4"):
