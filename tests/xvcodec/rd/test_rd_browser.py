@@ -86,9 +86,9 @@ def test_hovering_a_point_tells_its_values(tab: Chromium) -> None:
     x, y = tab.run("(() => { const box = document.querySelector('#plot .mark').getBoundingClientRect();"
                    " return [box.x + box.width / 2, box.y + box.height / 2]; })()")
     tab.mouse("mouseMoved", x, y)
-    assert "bpp" in tab.run("document.getElementById('tip').textContent")
+    tab.until("document.getElementById('tip').textContent.includes('bpp')")
     tab.mouse("mouseMoved", 5, 5)
-    assert tab.run("document.getElementById('tip').hidden")
+    tab.until("document.getElementById('tip').hidden")
 
 
 def test_arrow_keys_walk_the_curves(tab: Chromium) -> None:

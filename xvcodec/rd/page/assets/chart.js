@@ -6,6 +6,7 @@ function drawChart(host, { series, x, y, mini = false, tip = null, names = false
   const all = series.flatMap((one) => one.points);
   const svg = make("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", tabindex: mini ? null : 0, "aria-label": `${y.title} against ${x.title}` });
   host.replaceChildren(svg);
+  if (tip) hideTip(); // what it pointed at is gone, and a chart that is taken away gets no pointerleave
   if (!all.length) {
     svg.append(make("text", { x: width / 2, y: height / 2, "text-anchor": "middle", class: "axis" }, "nothing to show"));
     return;

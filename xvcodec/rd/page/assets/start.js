@@ -64,4 +64,9 @@ attachKeys();
 for (const link of document.querySelectorAll("[data-jump]"))
   link.addEventListener("click", (event) => { event.preventDefault(); $(link.dataset.jump).scrollIntoView(); });
 let settled = 0;
-new ResizeObserver(() => { clearTimeout(settled); settled = setTimeout(() => announce("size"), 60); }).observe($("plot"));
+const size = () => `${$("plot").clientWidth} ${$("plot").clientHeight}`;
+let drawn = size(); // an observer's first call tells the size that was drawn
+new ResizeObserver(() => {
+  clearTimeout(settled);
+  if (size() !== drawn) settled = setTimeout(() => { drawn = size(); announce("size"); }, 60);
+}).observe($("plot"));
