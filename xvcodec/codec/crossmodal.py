@@ -1,15 +1,13 @@
 """Coding one GOP with the crossmodal family: key frame, then chunk after chunk, closed loop.
 
-Streams of a GOP of 1 + n chunks, all integers, h x w positions at 1/16:
-    key.z [1, Z, h/2, w/2]     key.y [1, L, h, w]
-    anchor.z [n, Z, h/2, w/2]    anchor.y [n, L, h, w]
-    between.z [m, Z, h/2, w/2]   between.y [m, L, h, w]   (m = n, or n - 1 when the last chunk is a lone anchor)
-    fields [n, 4, 3, 2 h, 2 w], coded in passes (xvcodec.codec.fields).
+Streams of a GOP of n chunks, m of which have frames between their anchors; all integers, H x W the padded picture:
+    key.y [1, 384, H/16, W/16], anchor.y [n, 96, H/8, W/8], between.y [m, 288, H/8, W/8] (xvcodec.codec.coefficients)
+    fields [n, 4, 3, H/8, W/8] (xvcodec.codec.fields)
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,14 +16,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from xvcodec.codec.family import CodedGop, CodedStream, Guide, PassStream, Planes, ReadStream, Requirements
+from xvcodec.codec.coefficient_contexts import CoefficientContexts
+from xvcodec.codec.coefficients import SKIP, Contexts, Floats, Ints, sizes_of
+from xvcodec.codec.family import CodedGop, Guide, PassStream, Planes, ReadPass, ReadStream, Requirements
 from xvcodec.codec.field_contexts import COMPONENTS
 from xvcodec.codec.fields import FieldContexts, decode_fields, encode_fields
-from xvcodec.codec.quantise import SKIP, Quantiser
+from xvcodec.codec.quantise import Quantiser
 from xvcodec.errors import UsageError
 from xvcodec.models.coder import RATE_WEIGHT, nominal_step
-from xvcodec.models.context import PASSES, pass_of
-from xvcodec.models.crossmodal import BETWEEN, CHUNK, Crossmodal, CrossmodalConfig
+from xvcodec.models.coder import KEY_PATCH
+from xvcodec.models.crossmodal import BETWEEN, CHUNK, PATCH, Crossmodal, CrossmodalConfig
 from xvcodec.models.search import price_of, search_between, search_forward
 from xvcodec.models.warp import BLOCK
 from xvcodec.models.weights import LoadedModel
@@ -75,7 +75,21 @@ class Symbols:
 
     frames: int
     fields: NDArray[np.int32]  # [n, 4, 3, 2 h, 2 w]
-    latents: dict[str, NDArray[np.int32]]  # "key.z", "key.y", ...
+    latents: dict[str, NDArray[np.int32]]  # "key", "anchor", "between": [pictures, L, h, w]
+
+
+@dataclass(frozen=True)
+class CrossmodalContexts:
+    """The fitted integers of a model: which tables code its streams."""
+
+    fields: FieldContexts
+    latents: dict[str, CoefficientContexts]  # "key", "anchor", "between"
+
+    @classmethod
+    def default(cls) -> CrossmodalContexts:
+        """Plausible ones by formula, not fitted."""
+        sizes = {"key": (KEY_PATCH, 1), "anchor": (PATCH, 1), "between": (PATCH, BETWEEN)}
+        return cls(FieldContexts.default(), {kind: CoefficientContexts.default(*size) for kind, size in sizes.items()})
 
 
 class CrossmodalCodec:
@@ -86,7 +100,9 @@ class CrossmodalCodec:
     def __init__(self, model: LoadedModel, runtime: Runtime) -> None:
         assert isinstance(model.module, Crossmodal)
         self.module, self.runtime = model.module, runtime
-        self.contexts: FieldContexts = model.extras
+        contexts: CrossmodalContexts = model.extras
+        self.fields = contexts.fields
+        self.contexts = {kind: Contexts(each) for kind, each in contexts.latents.items()}
         self.quantiser = Quantiser(model.tables, PRICE, SKIP)
 
     @torch.inference_mode()
@@ -113,23 +129,23 @@ class CrossmodalCodec:
     @torch.inference_mode()
     def encode(self, planes: Planes, analysis: NDArray[np.int32], quality: float, guide: Guide) -> CodedGop:
         """Code at quality (crf) 0 to 63."""
-        pass_ = _Pass(self, qualities(self.module.config, quality, planes.luma.shape[0]), guide)
         used = used_corrections(planes.luma.shape[0])
+        pass_ = _Pass(self, qualities(self.module.config, quality, planes.luma.shape[0]), guide, used)
         luma, chroma = planes.luma, planes.chroma
-        before = pass_.code("key", luma[:1], chroma[:1], ())
-        decoded = [before[:2]]
+        before = pass_.key(luma[:1], chroma[:1])
+        decoded = [before]
         at = 0
         for count, fields in zip(used, _fields_of(analysis, self.runtime.device), strict=True):
             end = at + count + 1
-            after = pass_.code("anchor", luma[end : end + 1], chroma[end : end + 1], (*before, fields[:, 0, :2]))
+            after = pass_.predicted("anchor", luma[end : end + 1], chroma[end : end + 1], (*before, fields[:, 0, :2]))
             if count:
                 slots = [at + 1 + min(slot, count) for slot in range(BETWEEN)]  # an unused slot repeats the anchor
                 shares = torch.tensor([_shares(count)], device=self.runtime.device)
-                middle = pass_.code("between", luma[slots], chroma[slots], (*before[:2], *after[:2], fields, shares))
+                middle = pass_.predicted("between", luma[slots], chroma[slots], (*before, *after, fields, shares))
                 decoded.append((middle[0][:count], middle[1][:count]))
-            decoded.append(after[:2])
+            decoded.append(after)
             before, at = after, end
-        motion = PassStream("fields", analysis.shape, encode_fields(analysis, used, self.contexts))
+        motion = PassStream("fields", analysis.shape, encode_fields(analysis, used, self.fields))
         pictures = Planes(*(torch.cat(parts) for parts in zip(*decoded, strict=True)))
         return CodedGop([*pass_.streams(), motion], lambda: pictures)
 
@@ -137,27 +153,27 @@ class CrossmodalCodec:
     def decode_symbols(self, frames: int, height: int, width: int, quality: float, read: ReadStream) -> Symbols:
         """Decode every integer of a GOP of padded size height x width."""
         used = used_corrections(frames)
-        h, w = height // 16, width // 16
         counts = {"key": 1, "anchor": len(used), "between": sum(count > 0 for count in used)}
-        latents: dict[str, NDArray[np.int32]] = {}
         quality_of = qualities(self.module.config, quality, frames)
+        latents: dict[str, Ints] = {}
         for kind, count in counts.items():
-            if not count:
-                continue
-            scales = getattr(self.module, kind).prior.scales
-            q = torch.full((1,), quality_of[kind])
-            hyper = scales.hyper_indices(q)[0].expand(-1, h // 2, w // 2)
-            latents[f"{kind}.z"] = z = read(f"{kind}.z", _bytes(hyper.expand(count, -1, -1, -1)))
-            index = [self._scales(kind, z[i : i + 1], quality_of[kind]) for i in range(count)]
-            latents[f"{kind}.y"] = read(f"{kind}.y", np.concatenate(index), SKIP)
+            coder = getattr(self.module, kind)
+            shape = (count, coder.latents, height // coder.patch, width // coder.patch)
+            latents[kind] = np.zeros(shape, np.int32)
+            if count:
+                with read.passes(f"{kind}.y", shape) as read_pass:
+                    for number in range(count):
+                        other = _other(kind, number, used, latents)
+                        walked = self.contexts[kind].walk(*shape[2:], quality_of[kind], other, _reading(read_pass))
+                        latents[kind][number] = walked.T.reshape(shape[1:])
         vectors = (height // BLOCK, width // BLOCK)
-        shape = (len(used), 1 + BETWEEN, COMPONENTS, *vectors)
-        fields = decode_fields((len(used), *vectors), used, self.contexts, read.passes("fields", shape))
+        with read.passes("fields", (len(used), 1 + BETWEEN, COMPONENTS, *vectors)) as read_pass:
+            fields = decode_fields((len(used), *vectors), used, self.fields, read_pass)
         return Symbols(frames, fields, latents)
 
     def integers(self, symbols: Symbols) -> dict[str, NDArray[np.int32]]:
         """Every array of a GOP by the name of its stream."""
-        return {**symbols.latents, "fields": symbols.fields}
+        return {f"{kind}.y": array for kind, array in symbols.latents.items()} | {"fields": symbols.fields}
 
     def latents(self, symbols: Symbols, quality: float, guide: Guide, height: int,
                 width: int) -> dict[str, NDArray[np.int32]]:
@@ -177,33 +193,27 @@ class CrossmodalCodec:
         """The slope that the model was trained for."""
         return RATE_WEIGHT * float(nominal_step(torch.tensor(quality))) ** 2
 
-    def _scales(self, kind: str, z: NDArray[np.int32], quality: float) -> NDArray[np.uint8]:
-        device = self.runtime.device
-        inputs = (torch.from_numpy(z.astype(np.float32)).to(device), torch.full((z.shape[0],), quality, device=device))
-        return _bytes(self.runtime.run(f"{kind}.scales", inputs)[0])
-
     @torch.inference_mode()
     def reconstruct(self, symbols: Symbols, quality: float, guide: Guide) -> Iterator[Planes]:
         """Pictures in display order: the key frame, then chunk after chunk."""
         device = self.runtime.device
         quality_of = qualities(self.module.config, quality, symbols.frames)
 
-        def synthesise(kind: str, number: int, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-            parts = (symbols.latents[f"{kind}.{part}"][number : number + 1].astype(np.float32) for part in "yz")
-            latents = (torch.from_numpy(part).to(device) for part in parts)
+        def synthesise(kind: str, number: int, *state: Tensor) -> tuple[Tensor, ...]:
+            latent = torch.from_numpy(symbols.latents[kind][number : number + 1].astype(np.float32)).to(device)
             q = torch.full((1,), quality_of[kind], device=device)
-            return self.runtime.run(f"{kind}.synthesise", (*latents, *state, q, guide.text, guide.mask))
+            return self.runtime.run(f"{kind}.synthesise", (latent, *state, q, *_guide(kind, guide)))
 
-        before = synthesise("key", 0, ())
-        yield Planes(*before[:2])
+        before = synthesise("key", 0)
+        yield Planes(*before)
         done = 0
         used = used_corrections(symbols.frames)
         for chunk, (count, fields) in enumerate(zip(used, _fields_of(symbols.fields, device), strict=True)):
-            after = synthesise("anchor", chunk, (*before, fields[:, 0, :2]))
-            parts = [after[:2]]
+            after = synthesise("anchor", chunk, *before, fields[:, 0, :2])
+            parts = [after]
             if count:
                 shares = torch.tensor([_shares(count)], device=device)
-                middle = synthesise("between", done, (*before[:2], *after[:2], fields, shares))
+                middle = synthesise("between", done, *before, *after, fields, shares)
                 parts.insert(0, (middle[0][:count], middle[1][:count]))
                 done += 1
             yield Planes(*(torch.cat(planes) for planes in zip(*parts, strict=True)))
@@ -213,46 +223,106 @@ class CrossmodalCodec:
 class _Pass:
     """One encoding pass over a GOP: runs the steps, keeps the symbols."""
 
-    def __init__(self, codec: CrossmodalCodec, quality_of: dict[str, float], guide: Guide) -> None:
-        self.codec, self.runtime = codec, codec.runtime
-        self.quality_of, self.guide = quality_of, (guide.text, guide.mask)
-        self.parts: dict[str, list[tuple[Tensor, Tensor]]] = {}
+    def __init__(self, codec: CrossmodalCodec, quality_of: dict[str, float], guide: Guide, used: list[int]) -> None:
+        self.codec, self.runtime, self.used = codec, codec.runtime, used
+        self.quality_of, self.guide = quality_of, guide
+        self.latents: dict[str, list[Ints]] = {}
+        self.passes: dict[str, list[tuple[Ints, NDArray[np.uint8]]]] = {}
 
-    def code(self, kind: str, luma: Tensor, chroma: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """Code the pictures and return what the decoder will have: luma, chroma (and memory)."""
-        q = torch.full((1,), self.quality_of[kind], device=self.runtime.device)
-        residual, z = self.runtime.run(f"{kind}.analyse", (luma, chroma, *state, q, *self.guide))
-        index = self.runtime.run(f"{kind}.scales", (z, q))[0]
-        symbols = self.codec.quantiser(residual, index)
-        if kind == "key":
-            symbols = self._in_passes(residual, symbols, index, z, q)
-        scales = getattr(self.codec.module, kind).prior.scales
-        hyper = scales.hyper_indices(q.cpu())
-        self.parts.setdefault(f"{kind}.z", []).append((z, hyper.expand(z.shape)))
-        self.parts.setdefault(f"{kind}.y", []).append((symbols, index))
-        return self.runtime.run(f"{kind}.synthesise", (symbols, z, *state, q, *self.guide))
+    def key(self, luma: Tensor, chroma: Tensor) -> tuple[Tensor, ...]:
+        """Code a key frame and return what the decoder will have: luma, chroma."""
+        q = self._quality("key")
+        latent = self.runtime.run("key.analyse", (luma, chroma, q, *_guide("key", self.guide)))[0]
+        rest = _rows(latent)
+        plain = rest.copy()
 
-    def _in_passes(self, residual: Tensor, symbols: Tensor, index: Tensor, z: Tensor, q: Tensor) -> Tensor:
-        """Symbols of a key frame: each pass is rounded when the ones that it depends on are final."""
-        channels = self.codec.module.config.context
-        order = pass_of(symbols.shape[-2], symbols.shape[-1], symbols.device)
-        first, rest = symbols[:, :channels], symbols[:, channels:]
-        for number in range(1, PASSES):
-            added = self.runtime.run("key.context", (torch.cat((first, rest), dim=1), z, q))[0]
-            rounded = self.codec.quantiser(residual[:, :channels] - added, index[:, :channels])
-            first = torch.where(order == number, rounded, first)
-        return torch.cat((first, rest), dim=1)
+        def expect(number: int, symbols: Ints) -> None:
+            """Take off what the neighbours that are final tell; the first step has none."""
+            if number:
+                means = self.runtime.run("key.context", (_latent(symbols, latent.shape).to(latent.device), q))[0]
+                leading = means.shape[1]
+                rest[:, :leading] = plain[:, :leading] - _rows(means)
 
-    def streams(self) -> list[CodedStream]:
-        """All latents, chunks stacked."""
-        return [CodedStream(name, torch.cat([s for s, _ in parts]).cpu().numpy().astype(np.int32),
-                            np.concatenate([_bytes(index) for _, index in parts]), SKIP if name.endswith(".y") else 0)
-                for name, parts in self.parts.items()]
+        symbols = self._walk("key", rest, latent.shape, expect).to(latent.device)
+        return self.runtime.run("key.synthesise", (symbols, q, *_guide("key", self.guide)))
+
+    def predicted(self, kind: str, luma: Tensor, chroma: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Code predicted pictures and return what the decoder will have: luma, chroma."""
+        q = self._quality(kind)
+        latent = self.runtime.run(f"{kind}.analyse", (luma, chroma, *state, q))[0]
+        symbols = self._walk(kind, _rows(latent), latent.shape).to(latent.device)
+        return self.runtime.run(f"{kind}.synthesise", (symbols, *state, q))
+
+    def _quality(self, kind: str) -> Tensor:
+        return torch.full((1,), self.quality_of[kind], device=self.runtime.device)
+
+    def _walk(self, kind: str, rest: Floats, shape: torch.Size, begin: Callable[[int, Ints], None] | None = None) -> Tensor:
+        """Round a latent in the order of coding; [h * w, L] in quantiser steps -> whole numbers in `shape`."""
+        passes = self.passes.setdefault(kind, [])
+        done = self.latents.setdefault(kind, [])
+
+        def take(places: NDArray[np.intp], channels: NDArray[np.intp], table: NDArray[np.uint8]) -> Ints:
+            found = self.codec.quantiser.whole(rest[np.ix_(places, channels)], table)
+            kept = table >= SKIP
+            passes.append((found[kept], table[kept]))
+            return found
+
+        other = _other(kind, len(done), self.used, self.latents)
+        walked = self.codec.contexts[kind].walk(shape[2], shape[3], self.quality_of[kind], other, take,
+                                                begin or (lambda number, symbols: None))
+        done.append(walked.T.reshape(shape[1:]))
+        return _latent(walked, shape)
+
+    def streams(self) -> list[PassStream]:
+        """All latents, pictures stacked."""
+        return [PassStream(f"{kind}.y", (len(each), *each[0].shape), self.passes[kind])
+                for kind, each in self.latents.items()]
 
 
-def _bytes(index: Tensor) -> NDArray[np.uint8]:
-    """Whole float32 table indices -> a uint8 array."""
-    return index.to(torch.uint8).cpu().contiguous().numpy()
+def _other(kind: str, number: int, used: list[int], latents: Mapping[str, Sequence[Ints] | Ints]) -> Floats | None:
+    """Sizes that contexts of latent `number` of a kind see besides its own, [h * w, L].
+
+    An anchor sees the one before; frames between two anchors see both, at each temporal frequency.
+    """
+    if kind == "key" or (kind == "anchor" and not number):
+        return None
+    anchors = latents["anchor"]
+    if kind == "anchor":
+        return _sizes(anchors[number - 1])
+    chunk = [at for at, count in enumerate(used) if count][number]
+    both = _sizes(anchors[chunk]) + (_sizes(anchors[chunk - 1]) if chunk else 0.0)
+    return np.repeat(both, BETWEEN, axis=1)
+
+
+def _sizes(latent: Ints) -> Floats:
+    return sizes_of(np.ascontiguousarray(latent.reshape(latent.shape[0], -1).T))
+
+
+def _reading(read: ReadPass) -> Callable[[NDArray[np.intp], NDArray[np.intp], NDArray[np.uint8]], Ints]:
+    """What takes symbols out of a stream."""
+
+    def take(places: NDArray[np.intp], channels: NDArray[np.intp], table: NDArray[np.uint8]) -> Ints:
+        found = np.zeros(table.shape, np.int32)
+        kept = table >= SKIP
+        found[kept] = read(table[kept])
+        return found
+
+    return take
+
+
+def _guide(kind: str, guide: Guide) -> tuple[Tensor, ...]:
+    """The caption, for the networks that see it."""
+    return (guide.text, guide.mask) if kind == "key" else ()
+
+
+def _rows(latent: Tensor) -> Floats:
+    """[1, L, h, w] -> [h * w, L] on the CPU."""
+    return np.ascontiguousarray(latent[0].flatten(1).T.float().cpu().numpy())
+
+
+def _latent(rows: Ints, shape: torch.Size) -> Tensor:
+    """[h * w, L] -> [1, more, h, w], float32."""
+    return torch.from_numpy(rows.T.astype(np.float32)).reshape(1, -1, *shape[2:])
 
 
 def _fields_of(fields: NDArray[np.int32], device: torch.device) -> list[Tensor]:

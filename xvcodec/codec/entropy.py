@@ -1,21 +1,20 @@
-"""Between integer arrays and the named streams of a container GOP: one entropy-coder call a stream.
+"""Between integer arrays and the named streams of a container GOP: one payload of the entropy coder a stream.
 
-A stream coded in passes (motion fields) takes one call a pass; its payload is the bytes of each behind their length.
+A stream coded in passes is one payload, too; its symbols are read pass by pass.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
 from xvc_bitstream.coders import Coder
 from xvc_bitstream.errors import DamagedError
-from xvc_bitstream.limits import MAX_CHUNK
 from xvc_bitstream.records import Gop, Stream
 from xvc_bitstream.tables import TableSet
-from xvc_bitstream.wire import Cursor, put_blob
 
 from xvcodec.codec.family import CodedStream, PassStream
 
@@ -34,11 +33,7 @@ def _pack(stream: CodedStream, coder: Coder, tables: TableSet) -> Stream:
 
 
 def _pack_passes(stream: PassStream, coder: Coder, tables: TableSet) -> Stream:
-    payload = bytearray()
-    for symbols, index in stream.passes:
-        if index.size:  # a decoder does not ask for a pass without symbols
-            put_blob(payload, coder.encode(symbols, index, tables))
-    return Stream(stream.name, stream.shape, bytes(payload))
+    return Stream(stream.name, stream.shape, coder.encode_passes(stream.passes, tables))
 
 
 class StreamReader:
@@ -62,14 +57,17 @@ class StreamReader:
         symbols[kept] = self._coder.decode(stream.payload, index[kept], self._tables)
         return symbols
 
-    def passes(self, name: str, shape: tuple[int, ...]) -> Callable[[int, NDArray[np.uint8]], NDArray[np.int32]]:
-        """A function that decodes the passes of stream `name` one after the other."""
-        cursor = Cursor(self._named(name, shape).payload if math.prod(shape) else b"", f"stream {name}")
+    @contextmanager
+    def passes(self, name: str, shape: tuple[int, ...]) -> Iterator[Callable[[NDArray[np.uint8]], NDArray[np.int32]]]:
+        """Gives a function from the tables of the next symbols of stream `name` to these; all must be read in the end.
 
-        def read(number: int, index: NDArray[np.uint8]) -> NDArray[np.int32]:
-            return self._coder.decode(cursor.blob(MAX_CHUNK) if math.prod(shape) else b"", index, self._tables)
-
-        return read
+        Raises:
+            DamagedError: the stream is missing or of another shape; CoderError: its bytes do not decode, or are left over.
+        """
+        payload = self._named(name, shape).payload if math.prod(shape) else b""
+        passes = self._coder.passes(payload, self._tables)
+        yield passes.read
+        passes.end()
 
     def _named(self, name: str, shape: tuple[int, ...]) -> Stream:
         stream = self._streams.get(name)

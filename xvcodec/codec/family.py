@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,14 +12,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 
+ReadPass = Callable[[NDArray[np.uint8]], NDArray[np.int32]]
+
+
 class ReadStream(Protocol):
     """Entropy-decodes the named streams of one GOP."""
 
     def __call__(self, name: str, index: NDArray[np.uint8], skip: int = 0) -> NDArray[np.int32]:
         """Symbols of a stream, given the table of each (any shape); those with a table below `skip` are zero."""
 
-    def passes(self, name: str, shape: tuple[int, ...]) -> Callable[[int, NDArray[np.uint8]], NDArray[np.int32]]:
-        """A stream coded in passes: a function of pass number (in order) and tables, uint8 [n], to symbols [n]."""
+    def passes(self, name: str, shape: tuple[int, ...]) -> AbstractContextManager[ReadPass]:
+        """A stream coded in passes: gives a function from tables, uint8 [n], to the next symbols, int32 [n]."""
 
 
 @dataclass(frozen=True)

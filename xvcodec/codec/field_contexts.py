@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+
+from xvcodec.codec.quincunx import STEPS
 
 Ints = NDArray[np.int32]
 
@@ -20,9 +21,6 @@ ROLES = 3
 """Anchor fields, the correction of a chunk that is coded first, and the chunk's other corrections."""
 COMPONENTS = 3
 """Horizontal, vertical, and (corrections only) the side that a block is predicted from: 1 before, -1 after, 0 both."""
-SPACING = 8
-STEPS = 7
-"""Steps of the quincunx: the lattice of every SPACING-th vector, then two steps for each halving of its spacing."""
 FEATURES = ("bias", "spread", "prediction", "horizontal", "anchor", "first")
 """What is weighed, quarter pixels: 1; sum of the four neighbours' distances to the prediction; size of the prediction;
 size of the horizontal residual (vertical components), or of the vector's (sides); sizes of the residuals here in fields of
@@ -91,42 +89,3 @@ class FieldContexts:
         middle = int(np.searchsorted(EDGES, UNIT, side="right"))  # expected size 1: the Laplace table of scale 1 is 24
         tables = np.clip(24 + (np.arange(BUCKETS) - middle) * 3 // 2, 0, TABLES - 1).astype(np.uint8)
         return cls(weights, np.broadcast_to(tables, (2, ROLES, COMPONENTS, STEPS, BUCKETS)))
-
-
-@dataclass(frozen=True)
-class Step:
-    """Places of a step in a field stored row by row, and of their neighbours; none at the first step."""
-
-    places: NDArray[np.intp]  # [P]
-    neighbours: NDArray[np.intp] | None  # [4, P]
-    parents: NDArray[np.intp] | None = None  # [P]: the known place of the same 2x2, at the finest spacing
-
-
-@lru_cache(maxsize=16)
-def quincunx(height: int, width: int) -> tuple[Step, ...]:
-    """The STEPS steps in which a field of height x width vectors is coded."""
-    y, x = (axis.ravel() for axis in np.mgrid[:height, :width])
-    steps = [Step(np.flatnonzero((y % SPACING == 0) & (x % SPACING == 0)), None)]
-    spacing = SPACING // 2
-    while spacing:
-        grid = (y % spacing == 0) & (x % spacing == 0)
-        odd_y, odd_x = y // spacing % 2 == 1, x // spacing % 2 == 1
-        diagonal = np.array([(-1, -1), (-1, 1), (1, -1), (1, 1)]) * spacing
-        direct = np.array([(-1, 0), (1, 0), (0, -1), (0, 1)]) * spacing
-        for chosen, offsets in ((odd_y & odd_x, diagonal), (odd_y ^ odd_x, direct)):
-            places = np.flatnonzero(grid & chosen)
-            parents = (y & ~1)[places] * width + (x & ~1)[places] if spacing == 1 else None
-            steps.append(Step(places, _neighbours(y[places], x[places], offsets, height, width), parents))
-        spacing //= 2
-    return tuple(steps)
-
-
-def _neighbours(y: NDArray[np.intp], x: NDArray[np.intp], offsets: NDArray[np.intp], height: int,
-                width: int) -> NDArray[np.intp]:
-    """Places [4, P] around (y, x) [P]: one beyond an edge is mirrored, or the first that exists takes its turn."""
-    dy, dx = offsets[:, :1], offsets[:, 1:]
-    near_y, near_x = np.where(y + dy < height, y + dy, y - dy), np.where(x + dx < width, x + dx, x - dx)
-    near_y, near_x = np.where(near_y < 0, y - dy, near_y), np.where(near_x < 0, x - dx, near_x)
-    inside = (near_y >= 0) & (near_y < height) & (near_x >= 0) & (near_x < width)
-    near = near_y * width + near_x
-    return np.where(inside, near, np.take_along_axis(near, inside.argmax(0)[None], 0))

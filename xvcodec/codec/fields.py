@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from xvc_bitstream.errors import DamagedError
 
-from xvcodec.codec.field_contexts import COMPONENTS, ROLES, STEPS, FieldContexts, Ints, quincunx
+from xvcodec.codec.field_contexts import COMPONENTS, ROLES, STEPS, FieldContexts, Ints
+from xvcodec.codec.quincunx import quincunx
 from xvcodec.errors import UsageError
 
 __all__ = ["LIMIT", "PASSES", "FieldContexts", "Read", "decode_fields", "encode_fields"]
@@ -30,8 +31,8 @@ SIDES = 1
 """Sides are -1, 0 and 1."""
 WAVES = STEPS + COMPONENTS - 1 + ROLES - 1
 PASSES = 2 * WAVES
-Read = Callable[[int, NDArray[np.uint8]], Ints]
-"""(number of the pass, table indices uint8 [n]) -> symbols int32 [n]."""
+Read = Callable[[NDArray[np.uint8]], Ints]
+"""Table indices uint8 [n] of the next symbols -> symbols int32 [n]."""
 
 
 @dataclass(frozen=True)
@@ -158,9 +159,9 @@ def decode_fields(shape: tuple[int, int, int], used: Sequence[int], contexts: Fi
         if not parts:
             continue
         signs, sizes = _indices(parts)
-        residuals = np.sign(read(2 * number, signs)).astype(np.int64)
+        residuals = np.sign(read(signs)).astype(np.int64)
         if (moved := residuals != 0).any():
-            residuals[moved] *= 1 + _unfolded(read(2 * number + 1, sizes[moved]).astype(np.int64))
+            residuals[moved] *= 1 + _unfolded(read(sizes[moved]).astype(np.int64))
         stops = np.cumsum([part.prediction.size for part in parts])
         for part, stop in zip(parts, stops, strict=True):
             wave.fill(part, residuals[stop - part.prediction.size : stop].reshape(part.prediction.shape))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from xvc_bitstream.tables import TableSet
 
@@ -35,3 +37,7 @@ class Quantiser:
         nearest_one = torch.where(size > 0.5 + first, lowered.clamp_min(1.0), 0.0)
         chosen = torch.where((size >= 1.5 + more) & torch.isfinite(first), lowered, nearest_one)
         return torch.sign(residual) * chosen
+
+    def whole(self, residual: NDArray[np.float32], index: NDArray[np.uint8]) -> NDArray[np.int32]:
+        """The same for arrays: float32, uint8 -> int32."""
+        return self(torch.from_numpy(residual), torch.from_numpy(index)).to(torch.int32).numpy()

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 from torch import Tensor, nn
 
-from xvcodec.codec.crossmodal import CrossmodalCodec
+from xvcodec.codec.coefficient_contexts import CoefficientContexts
+from xvcodec.codec.crossmodal import CrossmodalCodec, CrossmodalContexts
 from xvcodec.codec.family import GopCodec
 from xvcodec.codec.fields import FieldContexts
 from xvcodec.families.base import Family
@@ -20,12 +21,11 @@ from xvcodec.models import steps
 from xvcodec.models.base import Model
 from xvcodec.models.context import PASSES
 from xvcodec.models.crossmodal import CHUNK, Crossmodal, CrossmodalConfig
-from xvcodec.models.integer import IntegerScales
 from xvcodec.models.weights import LoadedModel, load_model, shipped
 from xvcodec.runtime.base import Runtime
 
-FIELDS = "fields."
-"""How the names of the contexts of motion fields begin in a weights file."""
+FIELDS, LATENTS = "fields.", "latents."
+"""How the names of the contexts of motion fields and of coefficients begin in a weights file."""
 
 
 class CrossmodalFamily(Family):
@@ -40,36 +40,34 @@ class CrossmodalFamily(Family):
         return Crossmodal(config)
 
     def freeze(self, model: Model) -> None:
-        """See `Family.freeze`."""
-        for prior in _priors(model):
-            prior.scales = IntegerScales.bake(prior.scales)
+        """See `Family.freeze`: there is nothing to bake, no network chooses a table."""
 
     def skeleton(self, config: CrossmodalConfig) -> Crossmodal:
         """See `Family.skeleton`."""
-        model = Crossmodal(config)
-        for kind in steps.KINDS:
-            coder = getattr(model, kind)
-            coder.prior.scales = IntegerScales(config.hyper, coder.config.latents)
-        return model
+        return Crossmodal(config)
 
     def check(self, model: Model) -> None:
-        """See `Family.check`."""
-        for prior in _priors(model):
-            prior.scales.check()
+        """See `Family.check`: contexts check themselves."""
 
     def constants(self, model: Model) -> dict[str, Tensor]:
         """The transforms."""
         return {f"{kind}.transform.{name}": value for kind in steps.KINDS
                 for name, value in getattr(model, kind).transform.state_dict().items()}
 
-    def extras(self, arrays: dict[str, NDArray[Any]]) -> FieldContexts:
-        """The contexts of the motion fields."""
-        return FieldContexts.from_tensors({name.removeprefix(FIELDS): array for name, array in arrays.items()
-                                           if name.startswith(FIELDS)})
+    def extras(self, arrays: dict[str, NDArray[Any]]) -> CrossmodalContexts:
+        """The contexts of motion fields and coefficients."""
+        def part(prefix: str) -> dict[str, NDArray[Any]]:
+            return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
-    def extra_arrays(self, extras: FieldContexts) -> dict[str, NDArray[Any]]:
+        return CrossmodalContexts(FieldContexts.from_tensors(part(FIELDS)),
+                                  {kind: CoefficientContexts.from_tensors(part(f"{LATENTS}{kind}.")) for kind in steps.KINDS})
+
+    def extra_arrays(self, extras: CrossmodalContexts) -> dict[str, NDArray[Any]]:
         """See `Family.extra_arrays`."""
-        return {FIELDS + name: array for name, array in extras.to_tensors().items()}
+        arrays: dict[str, NDArray[Any]] = {FIELDS + name: array for name, array in extras.fields.to_tensors().items()}
+        for kind, contexts in extras.latents.items():
+            arrays |= {f"{LATENTS}{kind}.{name}": array for name, array in contexts.to_tensors().items()}
+        return arrays
 
     def modules(self, model: Model) -> dict[str, nn.Module]:
         """See `Family.modules`."""
@@ -111,18 +109,14 @@ class CrossmodalFamily(Family):
 
         return CrossmodalTask(recipe, model, device)
 
-    def fitted(self, path: Path | None) -> FieldContexts:
-        """Contexts of the motion fields: fitted ones from a file of tools/fit_fields.py, else those of a shipped model."""
+    def fitted(self, path: Path | None) -> CrossmodalContexts:
+        """Contexts out of a file of tools/fit_contexts.py, else those of a shipped model."""
         if path is not None:
             arrays: dict[str, NDArray[np.generic]] = dict(load_file(path))
-            return FieldContexts.from_tensors(arrays)
+            return self.extras(arrays)
         known = [name for name in self.about if name in shipped()]
-        contexts: FieldContexts = load_model(known[0]).extras if known else FieldContexts.default()
+        contexts: CrossmodalContexts = load_model(known[0]).extras if known else CrossmodalContexts.default()
         return contexts
-
-
-def _priors(model: Model) -> list[Any]:
-    return [getattr(model, kind).prior for kind in steps.KINDS]
 
 
 FAMILY = CrossmodalFamily()

@@ -1,12 +1,13 @@
-"""The `crossmodal` family: a spatial coder that sees time, a light temporal coder, and text, for images and video alike.
+"""The `crossmodal` family: a spatial coder that sees text, a light temporal coder, for images and video alike.
 
 A GOP is one key frame and then chunks of up to four frames. Of each chunk
-  1. the last frame, the *anchor*, is coded on its own by the spatial coder, predicted from the anchor before it by a
-     motion field, with a memory of decoded features warped along (Cross-modal Video VAE: temporal-aware spatial
-     autoencoder; closed loop, so the encoder sees what the decoder will know);
+  1. the last frame, the *anchor*, is coded on its own, predicted from the anchor before it by a motion field (closed loop,
+     so the encoder sees what the decoder will know);
   2. the frames *between* two anchors are coded together by the temporal coder, predicted from both sides along
-     nearly straight paths (the paper's separate, lightweight motion compression).
-The key frame goes through the same kind of coder without prediction, so that a photograph is a one-frame GOP.
+     nearly straight paths (Cross-modal Video VAE's separate, lightweight motion compression).
+The key frame goes through networks that see the caption, without prediction, so that a photograph is a one-frame GOP.
+What remains of predicted pictures has none: trained for hours on CPUs, such networks brought less than 0.1 dB there
+(docs/experiments.md), and cost most of the time of decoding.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ import torch
 from torch import Tensor
 
 from xvcodec.models.base import Model
-from xvcodec.models.coder import PICTURE, CoderConfig, ConditionalCoder
-from xvcodec.models.warp import warp, warp_yuv
+from xvcodec.models.coder import PICTURE, Coder, KeyCoder, KeyConfig
+from xvcodec.models.refine import Refiner
+from xvcodec.models.warp import warp_yuv
 
 CHUNK = 4
 BETWEEN = CHUNK - 1
@@ -33,36 +35,33 @@ class CrossmodalConfig:
 
     family: ClassVar[str] = "crossmodal"
     name: str
-    width: int = 192  # channels of all trunks
+    width: int = 192  # channels of the trunks of key frames
     key_blocks: tuple[int, int] = (2, 4)  # residual blocks in encoder and decoder of key frames
-    anchor_blocks: tuple[int, int] = (2, 5)  # the same for anchors
-    between_blocks: tuple[int, int] = (3, 5)  # the same for the frames between
-    leading: tuple[int, int, int] = (288, 256, 192)  # latent channels of key, anchor, between that networks correct
-    hyper: int = 24  # channels of each hyper-latent
+    leading: int = 288  # latent channels of key frames that networks correct
     context: int = 48  # latent channels of key frames that are predicted from neighbours
-    memory: int = 48  # channels of decoded features handed from anchor to anchor
     text: int = 96  # size of a caption token
     refiners: tuple[int, int, int, int, int, int] = (48, 3, 48, 3, 32, 3)  # channels, blocks: key, anchor, between
-    features: int = 8  # channels that a decoder hands to its loop filter
-    offsets: tuple[float, float, float] = (-18.0, 6.0, 12.0)  # crf of key, anchor, between against the GOP's
+    features: int = 8  # channels that the decoder of key frames hands to its loop filter
+    offsets: tuple[float, float, float] = (-12.0, 0.0, 8.0)  # crf of key, anchor, between against the GOP's
 
 
 MAIN = CrossmodalConfig("crossmodal")
-FAST = CrossmodalConfig("crossmodal-fast", width=80, key_blocks=(1, 1), anchor_blocks=(1, 2), between_blocks=(1, 2),
-                        leading=(160, 128, 96), hyper=16, memory=24, refiners=(24, 3, 24, 3, 16, 2), features=4)
+FAST = CrossmodalConfig("crossmodal-fast", width=80, key_blocks=(1, 1), leading=160, refiners=(24, 3, 24, 3, 16, 2),
+                        features=4)
+PATCH = 8
+"""Side of the transform's patches in predicted pictures: 10 to 25 % fewer bits than with those of key frames."""
 
 
 @dataclass
 class Picture:
-    """Decoded pictures: luma [N, 1, H, W], chroma [N, 2, H/2, W/2] in [-0.5, 0.5]; memory [N, M, H/8, W/8] or None."""
+    """Decoded pictures: luma [N, 1, H, W], chroma [N, 2, H/2, W/2] in [-0.5, 0.5]."""
 
     luma: Tensor
     chroma: Tensor
-    memory: Tensor | None = None
 
     def detach(self) -> Picture:
         """The same without history."""
-        return Picture(self.luma.detach(), self.chroma.detach(), None if self.memory is None else self.memory.detach())
+        return Picture(self.luma.detach(), self.chroma.detach())
 
 
 def pack(luma: Tensor, chroma: Tensor, together: int = 1) -> Tensor:
@@ -108,39 +107,23 @@ class Crossmodal(Model):
         super().__init__()
         self.config = config
         key, anchor, between = config.refiners[:2], config.refiners[2:4], config.refiners[4:]
-        self.key = ConditionalCoder(
-            self._sizes(1, 0, config.key_blocks, config.leading[0], config.memory, key, 0.85))
-        self.anchor = ConditionalCoder(
-            self._sizes(1, config.memory, config.anchor_blocks, config.leading[1], config.memory, anchor, 1.0))
-        self.between = ConditionalCoder(
-            self._sizes(BETWEEN, BETWEEN * PICTURE, config.between_blocks, config.leading[2], 0, between, 1.35))
+        self.key = KeyCoder(KeyConfig(config.width, *config.key_blocks, config.leading, config.context, config.text, key,
+                                      config.features))
+        self.anchor = Coder(1, PATCH, 1.0, Refiner(1, True, 0, *anchor, 0))
+        self.between = Coder(BETWEEN, PATCH, 1.35, Refiner(BETWEEN, True, 0, *between, 0))
 
-    def _sizes(self, pictures: int, hints: int, blocks: tuple[int, int], leading: int, memory: int,
-               refiner: tuple[int, int], coarseness: float) -> CoderConfig:
-        config = self.config
-        context = 0 if hints else config.context  # of a prediction's residual, neighbours tell nothing (below 1 %)
-        return CoderConfig(pictures, hints > 0, hints, config.width, blocks[0], blocks[1], leading, context, config.hyper,
-                           config.text, memory, refiner, config.features, coarseness)
-
-    def predict_key(self, count: int, height: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Base (zero) and hints (none) of a key frame: [N, 96, H/8, W/8] and [N, 0, H/8, W/8]."""
-        base = torch.zeros(count, PICTURE, height // 8, width // 8, device=device)
-        return base, base[:, :0]
-
-    def predict_anchor(self, before: Picture, field: Tensor) -> tuple[Tensor, Tensor]:
-        """Warp the anchor before and its memory.
+    def predict_anchor(self, before: Picture, field: Tensor) -> Tensor:
+        """Warp the anchor before.
 
         Args:
             before: the last decoded anchor.
             field: [N, 2, H/8, W/8] quarter pixels.
         Returns:
-            base [N, 96, H/8, W/8] and hints [N, memory, H/8, W/8].
+            base [N, 96, H/8, W/8].
         """
-        assert before.memory is not None
-        luma, chroma = warp_yuv(before.luma, before.chroma, field)
-        return pack(luma, chroma), warp(before.memory, field * 0.125, block=1)
+        return pack(*warp_yuv(before.luma, before.chroma, field))
 
-    def predict_between(self, before: Picture, after: Picture, fields: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
+    def predict_between(self, before: Picture, after: Picture, fields: Tensor, shares: Tensor) -> Tensor:
         """Warp both anchors to the frames between them.
 
         Args:
@@ -148,8 +131,7 @@ class Crossmodal(Model):
             fields: [N, 4, 3, H/8, W/8]: the anchor's field and three corrections in quarter pixels, and the sides.
             shares: [N, 3] places of the frames between the anchors, 0 to 1.
         Returns:
-            base [N, 288, H/8, W/8] (the mean of both warps, or one of them where a side says so) and hints
-            [N, 288, H/8, W/8] (half their difference).
+            base [N, 288, H/8, W/8]: the mean of both warps, or one of them where a side says so.
         """
         anchor, corrections, sides = fields[:, :1, :2], fields[:, 1:, :2], fields[:, 1:, 2:]
         forward = corrections + torch.floor(anchor * shares[:, :, None, None, None] + 0.5)
@@ -162,4 +144,4 @@ class Crossmodal(Model):
         middle = torch.lerp(both[0], both[1], 0.5)
         half = both[0] - middle
         # a block of vectors is one position of packed pictures
-        return middle + half * sides.expand(-1, -1, PICTURE, -1, -1).flatten(1, 2), half
+        return middle + half * sides.expand(-1, -1, PICTURE, -1, -1).flatten(1, 2)

@@ -23,25 +23,25 @@ REACH = 8.0
 
 
 class Refiner(nn.Module):
-    """Decoded pictures, their prediction and features of the decoder -> mended pictures. Starts as no change."""
+    """Decoded pictures, their prediction and a decoder's features, if it has any -> mended pictures. Starts as no change."""
 
     def __init__(self, pictures: int, predicted: bool, trunk: int, width: int, blocks: int, features: int) -> None:
         super().__init__()
         self.pictures, self.predicted = pictures, predicted
-        self.lift = Pointwise(trunk, pictures * features * PACKED**2)
+        self.lift = Pointwise(trunk, pictures * features * PACKED**2) if features else None
         self.stem = nn.Conv2d((1 + predicted) * PLANES + features, width, 3, padding=1)
         self.blocks = nn.ModuleList(Block(width) for _ in range(blocks))
         self.head = nn.Conv2d(2 * width, PLANES, 3, padding=1)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
 
-    def forward(self, rough: Tensor, base: Tensor, trunk: Tensor, step: Tensor) -> Tensor:
+    def forward(self, rough: Tensor, base: Tensor, step: Tensor, trunk: Tensor | None = None) -> Tensor:
         """Mend.
 
         Args:
             rough, base: packed pictures [N, 96 f, h, w] as decoded and as predicted (zero for key frames).
-            trunk: features of the decoder, [N, C, h, w].
             step: nominal quantiser step of each sample, [N].
+            trunk: features of the decoder, [N, C, h, w].
         Returns:
             [N, 96 f, h, w].
         """
@@ -49,9 +49,11 @@ class Refiner(nn.Module):
         picture = self._apart(rough)
         means = F.interpolate(F.avg_pool2d(picture, FLAT), scale_factor=float(FLAT), mode="bilinear")
         detail = ((picture - means) * (0.5 / unit)).clamp(-REACH, REACH)
-        seen = [detail, self._apart(self.lift(trunk))]
+        seen = [detail]
         if self.predicted:
-            seen.insert(1, (self._apart(rough - base) * (0.5 / unit)).clamp(-REACH, REACH))
+            seen.append((self._apart(rough - base) * (0.5 / unit)).clamp(-REACH, REACH))
+        if self.lift is not None:
+            seen.append(self._apart(self.lift(trunk)))
         x = self.stem(dense(*seen))
         for block in self.blocks:
             x = block(x)

@@ -7,7 +7,7 @@ less, and its state must return to exactly zero, so that it notices nearly every
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import constriction  # type: ignore[import-untyped,unused-ignore]
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..errors import CoderError
 from ..tables import TableSet
-from .base import Coder
+from .base import Bytes, Coder, Entries, Ints
 
 _ans = constriction.stream.stack.AnsCoder
 _categorical = constriction.stream.model.Categorical
@@ -29,31 +29,40 @@ class ConstrictionCoder(Coder):
     id = 2
     name = "constriction"
 
-    def _encode(self, entries: NDArray[np.int32], index: NDArray[np.uint8], tables: TableSet) -> bytes:
+    def _encode(self, parts: Sequence[tuple[Ints, Bytes]], tables: TableSet) -> bytes:
         models = _models(tables)
-        order, runs = _grouped(index)
-        grouped = entries[order]
         coder = _ans()
-        for table, start, stop in reversed(list(runs)):  # a stack: last in, first out
-            coder.encode_reverse(grouped[start:stop], models[table])
+        for entries, index in reversed(parts):  # a stack: last in, first out
+            order, runs = _grouped(index)
+            grouped = entries[order]
+            for table, start, stop in reversed(list(runs)):
+                coder.encode_reverse(grouped[start:stop], models[table])
         words: bytes = coder.get_compressed().astype("<u4").tobytes()
         return words.rstrip(b"\0")  # the last word is never zero: at most three bytes, and no ambiguity
 
-    def _decode(self, data: bytes, index: NDArray[np.uint8], tables: TableSet) -> NDArray[np.int32]:
+    def _entries(self, data: bytes, tables: TableSet) -> Entries:
+        return _Words(data, tables)
+
+
+class _Words(Entries):
+    def __init__(self, data: bytes, tables: TableSet) -> None:
         if data.endswith(b"\0"):
             raise CoderError("the payload has zeros at its end that an encoder would not write")
-        models = _models(tables)
-        words = np.frombuffer(data + bytes(-len(data) % 4), "<u4").astype(np.uint32)
-        coder = _ans(words)
+        self._models = _models(tables)
+        self._coder = _ans(np.frombuffer(data + bytes(-len(data) % 4), "<u4").astype(np.uint32))
+
+    def read(self, index: Bytes) -> Ints:
         order, runs = _grouped(index)
         grouped = np.empty(index.size, np.int32)
         for table, start, stop in runs:
-            grouped[start:stop] = coder.decode(models[table], stop - start)
-        if coder.num_words():
-            raise CoderError("the payload does not end where its symbols end; it is damaged or the tables are others")
+            grouped[start:stop] = self._coder.decode(self._models[table], stop - start)
         entries = np.empty_like(grouped)
         entries[order] = grouped
         return entries
+
+    def end(self) -> None:
+        if self._coder.num_words():
+            raise CoderError("the payload does not end where its symbols end; it is damaged or the tables are others")
 
 
 def _grouped(index: NDArray[np.uint8]) -> tuple[NDArray[np.intp], Iterator[tuple[int, int, int]]]:

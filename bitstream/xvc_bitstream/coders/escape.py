@@ -24,13 +24,14 @@ def split(symbols: NDArray[np.int32], tables: TableSet) -> tuple[NDArray[np.int3
     return entries, escape_bytes(outside, tables) if outside.size else b""
 
 
-def join(entries: NDArray[np.int32], section: bytes, tables: TableSet) -> NDArray[np.int32]:
-    """The symbols, int32 [n]; inverse of `split`. Raises CoderError when the escapes do not match."""
+def join(entries: NDArray[np.int32], escapes: NDArray[np.int32], tables: TableSet) -> tuple[NDArray[np.int32], int]:
+    """The symbols, int32 [n], and how many of `escapes` they took; inverse of `split`. Raises CoderError if too few."""
     places = np.flatnonzero(entries == tables.escape)
-    values = _parse(section, places.size, tables)
+    if places.size > escapes.size:
+        raise CoderError("the payload has fewer escapes than its symbols need")
     symbols = entries + np.int32(tables.lowest)
-    symbols[places] = values
-    return symbols
+    symbols[places] = escapes[: places.size]
+    return symbols, int(places.size)
 
 
 def escape_bytes(values: NDArray[np.int32], tables: TableSet) -> bytes:
@@ -44,13 +45,14 @@ def escape_bytes(values: NDArray[np.int32], tables: TableSet) -> bytes:
     return digits.tobytes()
 
 
-def _parse(section: bytes, count: int, tables: TableSet) -> NDArray[np.int32]:
+def parse(section: bytes, tables: TableSet) -> NDArray[np.int32]:
+    """The values of an escape section, int32 [k]; inverse of `escape_bytes`. Raises CoderError."""
     data = np.frombuffer(section, np.uint8)
     ends = np.flatnonzero(data < 0x80)
-    if len(ends) != count or (data.size and ends[-1:].tolist() != [data.size - 1]):
-        raise CoderError(f"the payload has escapes for {len(ends)} symbols, but {count} symbols need one")
-    if not count:
+    if not data.size:
         return np.zeros(0, np.int32)
+    if ends[-1:].tolist() != [data.size - 1]:
+        raise CoderError("the last escape of the payload is cut short")
     starts = np.concatenate(([0], ends[:-1] + 1))
     lengths = ends - starts + 1
     if lengths.max() > _MAX_BYTES or (data[ends][lengths > 1] == 0).any():

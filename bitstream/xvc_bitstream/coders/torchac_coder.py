@@ -8,7 +8,7 @@ the 2^31 entries at which its int32 offsets would overflow).
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..errors import CoderError, FormatError
 from ..tables import TableSet
 from ..wire import Cursor, put_blob
-from .base import Coder
+from .base import Bytes, Coder, Entries, Ints
 from .torchac_build import load_backend
 
 SLICE_ENTRIES = 1 << 24
@@ -30,36 +30,51 @@ class TorchacCoder(Coder):
     id = 1
     name = "torchac"
 
-    def _encode(self, entries: NDArray[np.int32], index: NDArray[np.uint8], tables: TableSet) -> bytes:
+    def _encode(self, parts: Sequence[tuple[Ints, Bytes]], tables: TableSet) -> bytes:
         backend = load_backend()
         import torch
 
         rows = _rows(tables)
-        symbols = entries.astype("<i2")
-        out = bytearray()
-        for part in _slices(index, tables):
-            cdf = torch.from_numpy(rows[index[part]])
-            put_blob(out, backend.encode_cdf(cdf, torch.from_numpy(symbols[part].astype(np.int16))))
-        return bytes(out) + zlib.crc32(symbols.tobytes()).to_bytes(4, "little")
+        out, crc = bytearray(), 0
+        for entries, index in parts:
+            symbols = entries.astype("<i2")
+            crc = zlib.crc32(symbols.tobytes(), crc)
+            for part in _slices(index, tables):
+                cdf = torch.from_numpy(rows[index[part]])
+                put_blob(out, backend.encode_cdf(cdf, torch.from_numpy(symbols[part].astype(np.int16))))
+        return bytes(out) + crc.to_bytes(4, "little")
 
-    def _decode(self, data: bytes, index: NDArray[np.uint8], tables: TableSet) -> NDArray[np.int32]:
-        cursor = Cursor(data, "the torchac payload")
+    def _entries(self, data: bytes, tables: TableSet) -> Entries:
+        return _Slices(data, tables)
+
+
+class _Slices(Entries):
+    def __init__(self, data: bytes, tables: TableSet) -> None:
+        self._cursor, self._tables, self._rows = Cursor(data, "the torchac payload"), tables, _rows(tables)
+        self._limit, self._crc = len(data), 0
+
+    def read(self, index: Bytes) -> Ints:
         symbols = np.empty(index.size, "<i2")
-        rows = _rows(tables)
         try:
-            parts = [(part, cursor.blob(len(data), "a slice")) for part in _slices(index, tables)]
-            crc = cursor.fixed(4)
-            cursor.end()
+            parts = [(part, self._cursor.blob(self._limit, "a slice")) for part in _slices(index, self._tables)]
         except FormatError as error:
             raise CoderError(str(error)) from None
         backend = load_backend()
         import torch
 
         for part, coded in parts:
-            symbols[part] = backend.decode_cdf(torch.from_numpy(rows[index[part]]), coded).numpy()
-        if zlib.crc32(symbols.tobytes()) != crc:
-            raise CoderError("the symbols do not match their CRC; the payload is damaged or the tables are others")
+            symbols[part] = backend.decode_cdf(torch.from_numpy(self._rows[index[part]]), coded).numpy()
+        self._crc = zlib.crc32(symbols.tobytes(), self._crc)
         return symbols.astype(np.int32)
+
+    def end(self) -> None:
+        try:
+            crc = self._cursor.fixed(4)
+            self._cursor.end()
+        except FormatError as error:
+            raise CoderError(str(error)) from None
+        if self._crc != crc:
+            raise CoderError("the symbols do not match their CRC; the payload is damaged or the tables are others")
 
 
 def _rows(tables: TableSet) -> NDArray[Any]:
