@@ -114,7 +114,7 @@ def _config(family: Family, text: str) -> Any:
     config = family.config(**values)
     for name, value in asdict(config).items():
         sizes = value if isinstance(value, tuple) else (value,)
-        if any(isinstance(size, int) and not 1 <= size <= MAX_SIZE for size in sizes):
+        if any(isinstance(size, int) and not isinstance(size, bool) and not 1 <= size <= MAX_SIZE for size in sizes):
             raise ValueError(f"{name} is out of range")
     return config
 

@@ -60,6 +60,7 @@ class Trainer:
             self.task.start(self.clips)
             parallel.broadcast(self.model)
             self.average = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+            torch.manual_seed(recipe.seed)  # models of other sizes see the same noise and qualities
 
     def _load(self) -> None:
         saved = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
@@ -98,9 +99,9 @@ class Trainer:
         sums: dict[str, float | Tensor] = {}
         count = 0
         self.model.train()
-        while (spent := (time.monotonic() - start) / 60.0) < self.recipe.minutes:
+        while (left := self._left(self.step - first, (time.monotonic() - start) / 60.0)) > 0.0:
             for group in self.optimiser.param_groups:
-                group["lr"] = self.recipe.rate * group["factor"] * self._factor(self.step - first, spent)
+                group["lr"] = self.recipe.rate * group["factor"] * self._factor(self.step - first, left)
             figures = self.task.step(self.clips, self._texts, self._update)
             self.pixels += figures.pixels
             for name, value in figures.values.items():
@@ -119,9 +120,13 @@ class Trainer:
                 self.save()
                 self.clips.refresh()
 
-    def _factor(self, steps: int, spent: float) -> float:
-        left = (self.recipe.minutes - spent) / (self.recipe.minutes * self.recipe.fall)
-        return min(1.0, (steps + 1) / self.recipe.warm) * (0.02 + 0.98 * min(1.0, max(0.0, left)))
+    def _left(self, steps: int, spent: float) -> float:
+        """Share of this run that is still to come, after so many steps and minutes of it."""
+        left = 1.0 - spent / self.recipe.minutes
+        return min(left, 1.0 - steps / self.recipe.steps) if self.recipe.steps else left
+
+    def _factor(self, steps: int, left: float) -> float:
+        return min(1.0, (steps + 1) / self.recipe.warm) * (0.02 + 0.98 * min(1.0, left / self.recipe.fall))
 
     def _texts(self, captions: Sequence[str]) -> tuple[Tensor, Tensor]:
         kept = [caption if torch.rand(()) >= self.recipe.caption_drop else "" for caption in captions]

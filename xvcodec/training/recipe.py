@@ -13,6 +13,7 @@ class Recipe:
     motion: ClassVar[bool] = False  # whether it needs the motion fields of the clips, whose search takes minutes
     model: Any  # its `ModelConfig`
     minutes: float  # wall-clock limit of this run
+    steps: int = 0  # this run ends after so many steps if they are done earlier; 0: the minutes alone
     batch: int = 4  # clips a step
     photographs: int = 3  # photographs a step
     size: int = 128  # side of the crops
