@@ -5,8 +5,8 @@
 Every variant starts from the same fitted linear path and sees the same crops in as many steps; what is left of a variant
 without one part is widened until it costs about as many multiplications. Each is then measured on the validation clips:
 PSNR-RGB and SSIM without quantisation (also of first frames alone, and of the 24 photographs kept out of training), and
-bits at equal PSNR against the first variant. Writes `table.md` and a JSON a variant; what is finished is not run again. The logs are
-those of training (`tools/learning_curve.py` reads them).
+bits at equal PSNR against the first variant. Writes `table.md` and a JSON a variant; what is finished is not run again.
+The logs are those of training (`tools/learning_curve.py` reads them).
 """
 
 from __future__ import annotations
