@@ -53,6 +53,7 @@ class Trainer:
         if device.type == "cuda":
             self.task.compile()
         self.step, self.minutes, self.pixels = 0, 0.0, 0
+        self.processor = 0.0  # minutes of this process's own time, which other work on the machine does not lengthen
         self.norm = 0.0  # usual size of the gradient: one far above it would upset what many steps have learned
         if checkpoint.exists():
             self._load()
@@ -71,6 +72,7 @@ class Trainer:
         except ValueError:  # the groups have changed since: the warm-up makes new statistics
             self.report(json.dumps({"optimiser": "new"}))
         self.step, self.minutes, self.pixels = saved["step"], saved["minutes"], saved["pixels"]
+        self.processor = saved.get("processor", 0.0)
         fresh = self.recipe.seed + self.step * 1000 + parallel.rank()  # not the crops of the first run again
         self.clips.rng = np.random.default_rng(fresh)
         torch.manual_seed(fresh)
@@ -83,7 +85,7 @@ class Trainer:
         torch.save({"model": self.model.state_dict(), "average": self.average, "recipe": asdict(self.recipe),
                     "family": self.recipe.model.family,
                     "optimiser": self.optimiser.state_dict(), "step": self.step, "minutes": self.minutes,
-                    "pixels": self.pixels}, partial)
+                    "pixels": self.pixels, "processor": self.processor}, partial)
         os.replace(partial, self.checkpoint)
 
     def train(self) -> None:
@@ -95,8 +97,8 @@ class Trainer:
 
     def _run(self) -> None:
         start = saved = told = time.monotonic()
-        before, first = self.minutes, self.step
-        sums: dict[str, float | Tensor] = {}
+        before, first, own = self.minutes, self.step, self.processor - time.process_time() / 60.0
+        sums: dict[str, list[Tensor]] = {}
         count = 0
         self.model.train()
         while (left := self._left(self.step - first, (time.monotonic() - start) / 60.0)) > 0.0:
@@ -105,15 +107,16 @@ class Trainer:
             figures = self.task.step(self.clips, self._texts, self._update)
             self.pixels += figures.pixels
             for name, value in figures.values.items():
-                sums[name] = sums.get(name, 0.0) + value
+                sums.setdefault(name, []).append(value)
             count += 1
             self.step += 1
             self.minutes = before + (time.monotonic() - start) / 60.0
+            self.processor = own + time.process_time() / 60.0
             if time.monotonic() - told > 30.0:
                 told = time.monotonic()
-                means = {name: round(float(value) / count, 4) for name, value in sums.items()}
-                self.report(json.dumps(means | {"step": self.step, "minutes": round(self.minutes, 2),
-                                                "Gpx": round(self.pixels / 1e9, 4)}))
+                means = {name: round(float(torch.stack(values).mean()), 4) for name, values in sums.items()}
+                self.report(json.dumps(means | {"steps": count, "step": self.step, "minutes": round(self.minutes, 2),
+                                                "processor": round(self.processor, 2), "Gpx": round(self.pixels / 1e9, 4)}))
                 sums, count = {}, 0
             if time.monotonic() - saved > 180.0:
                 saved = time.monotonic()
