@@ -4,11 +4,12 @@
 
 Reads the JSON lines that `xvc train` prints (several logs of one model, in order; a run that was begun again from an
 earlier step replaces what came after it), draws every loss against steps and device hours, and fits a + b n^-c to
-each, n being steps. A line of a log is a mean over the steps since the line before and weighs as many. The intervals
-(5 to 95 %) come from a bootstrap over blocks of neighbouring lines: they say how far the noise of single batches
-leaves the curve open, and nothing about whether a power law holds at all, nor about a rate of learning that changes.
-Prints a Markdown table: the loss now, and the fit at 10 and 100 times the steps. Losses are roots of squared error
-(plus rate), so a loss falling by a factor f is worth about 20 log10 f dB at equal bits.
+each, n being steps. A line of a log is a mean over the steps since the line before and weighs as many; `probe_`
+losses are those of the averaged weights on the same batches every time. The intervals (5 to 95 %) come from a
+bootstrap over blocks of neighbouring lines: they say how far the noise of single batches leaves the curve open, and
+nothing about whether a power law holds at all, nor about a rate of learning that changes. Prints a Markdown table:
+the loss now, and the fit at 10 and 100 times the steps. Losses are roots of squared error (plus rate), so a loss
+falling by a factor f is worth about 20 log10 f dB at equal bits.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def read(paths: list[Path]) -> list[dict[str, float]]:
             line = json.loads(text) if text.startswith("{") else {}
             if not any(name.endswith("_loss") for name in line):
                 continue
-            while lines and lines[-1]["step"] >= line["step"]:
+            while lines and (lines[-1]["step"], "probe" in str(lines[-1])) >= (line["step"], "probe" in text):
                 lines.pop()
             line.setdefault("steps", line["step"] - (lines[-1]["step"] if lines else 0))
             lines.append(line)
@@ -132,18 +133,19 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, help="picture (needs matplotlib)")
     given = parser.parse_args()
     lines = [line for line in read(given.logs) if line["step"] > given.skip]
-    if len(lines) < 2 * BLOCK:
-        parser.error(f"the logs have {len(lines)} lines behind step {given.skip}, but a fit needs {2 * BLOCK}")
-    n, weight = column(lines, "step"), column(lines, "steps")
+    names = sorted({name for line in lines for name in line if name.endswith("_loss")})
+    having = {name: [line for line in lines if name in line] for name in names}
+    names = [name for name in names if len(having[name]) >= 2 * BLOCK]
+    if not names:
+        parser.error(f"the logs have {len(lines)} lines behind step {given.skip}, but a fit needs {2 * BLOCK} of one loss")
     clock = "processor" if all("processor" in line for line in lines) else "minutes"
-    hours = column(lines, clock) / 60.0
-    names = sorted(name for name in lines[0] if name.endswith("_loss"))
+    last, hours = lines[-1]["step"], lines[-1][clock] / 60.0
     fits = {}
     what = "of the process" if clock == "processor" else "on the clock"
-    print(f"{n[-1]:.0f} steps, {hours[-1]:.2f} device hours ({what})\n\n"
+    print(f"{last:.0f} steps, {hours:.2f} device hours ({what})\n\n"
           "| loss | fit now | at 10 times the steps | at 100 times | law |\n|---|---|---|---|---|")
     for name in names:
-        loss = column(lines, name)
+        n, loss, weight = (column(having[name], key) for key in ("step", name, "steps"))
         fits[name] = law, laws = fit(n, loss, weight), resampled(n, loss, weight)
         print(f"| {name} | {' | '.join(summary(laws, law, n[-1]))} |")
     if given.output:
@@ -151,9 +153,9 @@ def main() -> None:
 
         figure, axes = pyplot.subplots(1, len(names), figsize=(5.2 * len(names), 3.8), squeeze=False)
         for axis, name in zip(axes[0], names, strict=True):
-            draw(axis, n, column(lines, name), weight, *fits[name])
+            draw(axis, *(column(having[name], key) for key in ("step", name, "steps")), *fits[name])
             axis.set(title=f"{given.name} {name}".strip(), ylabel="loss")
-            rate = hours[-1] / n[-1]
+            rate = hours / last
             top = axis.secondary_xaxis("top", functions=(lambda x, rate=rate: x * rate, lambda x, rate=rate: x / rate))
             top.set_xlabel("device hours", fontsize=8)
         figure.tight_layout()

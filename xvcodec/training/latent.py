@@ -31,7 +31,7 @@ class LatentRecipe(Recipe):
 
 RECIPES = {
     "crossmodal-latent-cpu": LatentRecipe(SMALL, minutes=45, batch=4, photographs=4, size=96, rate=1e-3, filter=3.0,
-                                          averaging=0.998, fall=0.35),
+                                          averaging=0.998, fall=0.35, probes=8),
     "crossmodal-latent": LatentRecipe(SMALL, minutes=25, batch=32, photographs=32, size=192, rate=8e-4, filter=3.0),
 }
 

@@ -101,6 +101,7 @@ class Trainer:
         sums: dict[str, list[Tensor]] = {}
         count = 0
         self.model.train()
+        self._probe()
         while (left := self._left(self.step - first, (time.monotonic() - start) / 60.0)) > 0.0:
             for group in self.optimiser.param_groups:
                 group["lr"] = self.recipe.rate * group["factor"] * self._factor(self.step - first, left)
@@ -114,14 +115,38 @@ class Trainer:
             self.processor = own + time.process_time() / 60.0
             if time.monotonic() - told > 30.0:
                 told = time.monotonic()
-                means = {name: round(float(torch.stack(values).mean()), 4) for name, values in sums.items()}
-                self.report(json.dumps(means | {"steps": count, "step": self.step, "minutes": round(self.minutes, 2),
-                                                "processor": round(self.processor, 2), "Gpx": round(self.pixels / 1e9, 4)}))
+                self._tell(sums, count)
                 sums, count = {}, 0
             if time.monotonic() - saved > 180.0:
                 saved = time.monotonic()
                 self.save()
                 self.clips.refresh()
+                self._probe()
+        self._probe()
+
+    def _tell(self, sums: dict[str, list[Tensor]], count: int, prefix: str = "") -> None:
+        """Means of some figures, and where the run is."""
+        means = {prefix + name: round(float(torch.stack(values).mean()), 4) for name, values in sums.items()}
+        self.report(json.dumps(means | {"steps": count, "step": self.step, "minutes": round(self.minutes, 2),
+                                        "processor": round(self.processor, 2), "Gpx": round(self.pixels / 1e9, 4)}))
+
+    def _probe(self) -> None:
+        """Figures of the averaged weights on the same batches every time: what single batches hide, these show."""
+        if not self.recipe.probes:
+            return
+        kept = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+        random, self.clips.rng = self.clips.rng, np.random.default_rng(1)
+        self.model.load_state_dict(self.average)
+        sums: dict[str, list[Tensor]] = {}
+        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
+            torch.manual_seed(1)
+            for _ in range(self.recipe.probes):
+                figures = self.task.step(self.clips, self._texts, self.optimiser.zero_grad)
+                for name, value in figures.values.items():
+                    sums.setdefault(name, []).append(value)
+        self.model.load_state_dict(kept)
+        self.clips.rng = random
+        self._tell(sums, 1, "probe_")
 
     def _left(self, steps: int, spent: float) -> float:
         """Share of this run that is still to come, after so many steps and minutes of it."""

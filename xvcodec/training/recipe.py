@@ -24,5 +24,6 @@ class Recipe:
     warm: int = 100  # steps of warm-up
     fall: float = 0.25  # share of the time in which the rate falls to 2 %
     averaging: float = 0.999  # decay of the weight average that is released
+    probes: int = 0  # fixed batches that the log measures the averaged weights on, every three minutes; 0 for none
     caption_drop: float = 0.25  # share of captioned clips that train without their caption
     seed: int = 0

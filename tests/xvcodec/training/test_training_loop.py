@@ -16,7 +16,7 @@ from xvcodec.training.loop import Trainer
 
 TINY = LatentConfig("tiny-latent", eye=(4, 6), wide=(12, 16), blocks=(1, 1), brush=(6, 8), strokes=(1, 1), features=(2, 3),
                     hyper=4)
-RECIPE = replace(RECIPES["crossmodal-latent-cpu"], model=TINY, batch=2, photographs=2, chunks=1, size=32, warm=2)
+RECIPE = replace(RECIPES["crossmodal-latent-cpu"], model=TINY, batch=2, photographs=2, chunks=1, size=32, warm=2, probes=1)
 
 
 @pytest.fixture(scope="module")
