@@ -22,6 +22,7 @@ from xvcodec.families import family
 from xvcodec.text.load import load_text_encoder
 from xvcodec.training import parallel
 from xvcodec.training.data import Clips
+from xvcodec.training.probe import probe
 from xvcodec.training.recipe import Recipe
 from xvcodec.training.task import Task
 
@@ -131,22 +132,9 @@ class Trainer:
                                         "processor": round(self.processor, 2), "Gpx": round(self.pixels / 1e9, 4)}))
 
     def _probe(self) -> None:
-        """Figures of the averaged weights on the same batches every time: what single batches hide, these show."""
-        if not self.recipe.probes:
-            return
-        kept = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
-        random, self.clips.rng = self.clips.rng, np.random.default_rng(1)
-        self.model.load_state_dict(self.average)
-        sums: dict[str, list[Tensor]] = {}
-        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
-            torch.manual_seed(1)
-            for _ in range(self.recipe.probes):
-                figures = self.task.step(self.clips, self._texts, self.optimiser.zero_grad)
-                for name, value in figures.values.items():
-                    sums.setdefault(name, []).append(value)
-        self.model.load_state_dict(kept)
-        self.clips.rng = random
-        self._tell(sums, 1, "probe_")
+        if self.recipe.probes:
+            self._tell(probe(self.task, self.average, self.clips, self._texts, self.optimiser.zero_grad,
+                             self.recipe.probes), 1, "probe_")
 
     def _left(self, steps: int, spent: float) -> float:
         """Share of this run that is still to come, after so many steps and minutes of it."""
