@@ -119,7 +119,7 @@ def draw(axis: Any, n: Floats, loss: Floats, weight: Floats, law: Law, laws: lis
     axis.plot(n, smooth(n, loss, weight), color="tab:blue", label="running mean")
     axis.plot(far, law(far), "--", color="tab:orange", label=f"{law.a:.3f} + {law.b:.2g} n$^{{-{law.c:.2f}}}$")
     axis.axvline(n[-1], color="grey", lw=0.8)
-    axis.set(xscale="log", xlabel="steps", ylim=(0.0, float(np.quantile(loss, 0.98)) * 1.25))
+    axis.set(xscale="log", xlabel="steps", ylim=(float(low.min()) * 0.95, float(np.quantile(loss, 0.98)) * 1.05))
     axis.grid(alpha=0.3)
     axis.legend(fontsize=7)
 
@@ -130,12 +130,15 @@ def main() -> None:
     parser.add_argument("logs", nargs="+", type=Path)
     parser.add_argument("--name", default="", help="title of the picture")
     parser.add_argument("--skip", type=int, default=100, help="steps at the start that are not fitted: the warm-up")
+    parser.add_argument("--all", action="store_true", help="losses of single batches too, where there are probes")
     parser.add_argument("-o", "--output", type=Path, help="picture (needs matplotlib)")
     given = parser.parse_args()
     lines = [line for line in read(given.logs) if line["step"] > given.skip]
     names = sorted({name for line in lines for name in line if name.endswith("_loss")})
     having = {name: [line for line in lines if name in line] for name in names}
     names = [name for name in names if len(having[name]) >= 2 * BLOCK]
+    if not given.all:
+        names = [name for name in names if name.startswith("probe_")] or names
     if not names:
         parser.error(f"the logs have {len(lines)} lines behind step {given.skip}, but a fit needs {2 * BLOCK} of one loss")
     clock = "processor" if all("processor" in line for line in lines) else "minutes"
