@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import torch
 from codec_clips import INFO, session_on, steady, symbols_of, texture
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from xvc_bitstream import CoderError, DamagedError, Gop, TableSet, bits, get_coder, log_scales
+from xvc_bitstream import CoderError, DamagedError, Gop, Stream, TableSet, bits, get_coder, log_scales
 
 from xvcodec.codec.crossmodal import PRICE, SKIP
 from xvcodec.codec.entropy import StreamReader, pack
@@ -20,6 +21,7 @@ from xvcodec.codec.quantise import Quantiser
 from xvcodec.codec.trial import Trial
 from xvcodec.media import Frame, open_video
 from xvcodec.models.weights import LoadedModel
+from xvcodec.training.rate import LARGEST, SMALLEST
 
 SLACK = 16
 """Bytes that a coder may spend on top of 0.5 %: its last state, and the length of the escapes."""
@@ -162,3 +164,37 @@ def test_values_beyond_the_alphabet_survive_the_file(fast: LoadedModel) -> None:
     coder = get_coder("constriction")
     gop = Gop((0,), 1, 0, 0, pack([stream], coder, fast.tables))
     assert np.array_equal(StreamReader(gop, coder, fast.tables)("a", stream.index, SKIP), symbols)
+
+
+def test_a_payload_cut_short_is_an_error(fast: LoadedModel) -> None:
+    """Also where its checksum was made afterwards: the coder alone decodes most of these to other symbols."""
+    random, coder, unnoticed = np.random.default_rng(5), get_coder("constriction"), 0
+    index = random.integers(10, 50, (2, 1000)).astype(np.uint8)
+    scale = np.array(log_scales(64, SMALLEST, LARGEST))[index]
+    stream = CodedStream("a", random.laplace(0, scale).round().clip(-120, 120).astype(np.int32), index)
+    (packed,) = pack([stream], coder, fast.tables)
+    for length in (1, 9, 40, len(packed.payload) // 2, len(packed.payload) - 64, len(packed.payload) - 16):
+        gop = Gop((0,), 1, 0, 0, (Stream("a", stream.symbols.shape, packed.payload[:length]),))
+        with contextlib.suppress(CoderError):
+            coder.decode(packed.payload[:length], index.ravel(), fast.tables)
+            unnoticed += 1
+        with pytest.raises(CoderError):
+            StreamReader(gop, coder, fast.tables)("a", index)
+    assert unnoticed > 2
+
+
+def test_lowest_symbols_at_the_end_are_bytes_that_are_missing(fast: LoadedModel) -> None:
+    """Coder 2 writes nothing for them, so a few are believed and many are not; coder 1 has a checksum of its own."""
+    tables = fast.tables
+    for count, narrow in ((3, True), (40, False)):
+        stream = CodedStream("a", np.append(np.arange(9), [tables.lowest] * count).astype(np.int32),
+                             np.full(9 + count, 20 if narrow else 63, np.uint8))
+        if not narrow:
+            with pytest.raises(CoderError, match="--coder torchac"):
+                pack([stream], get_coder("constriction"), tables)
+            continue
+        gop = Gop((0,), 1, 0, 0, pack([stream], get_coder("constriction"), tables))
+        assert np.array_equal(StreamReader(gop, get_coder("constriction"), tables)("a", stream.index), stream.symbols)
+    usual = TableSet.laplace(np.array([1.0]), 1)  # a lowest symbol that costs little means nothing
+    stream = CodedStream("a", np.full(100, usual.lowest, np.int32), np.zeros(100, np.uint8))
+    assert pack([stream], get_coder("constriction"), usual)[0].payload == b"\0"
