@@ -51,7 +51,7 @@ class BatchContexts:
             channels = torch.arange(sums.shape[-1], device=sums.device)
             tables = self.tables[channels, torch.bucketize(sums, self.edges, right=True)]
             expected = (sums / UNIT).clamp_min(1.0 / UNIT)
-        return tuple(each.transpose(1, 2).unflatten(2, (height, width)) for each in (expected, tables))  # type: ignore[return-value]
+        return _latent(expected, height, width), _latent(tables, height, width)
 
 
 def batch_contexts(latents: Mapping[str, CoefficientContexts], device: torch.device) -> dict[str, BatchContexts]:
@@ -77,3 +77,8 @@ def sizes_beside(after: Tensor, before: Tensor | None) -> Tensor:
 def _rows(latent: Tensor) -> Tensor:
     """[N, L, h, w] -> [N, h * w, L]."""
     return latent.flatten(2).transpose(1, 2)
+
+
+def _latent(rows: Tensor, height: int, width: int) -> Tensor:
+    """The inverse of `_rows`."""
+    return rows.transpose(1, 2).unflatten(2, (height, width))
