@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from xvc_bitstream.tables import TableSet
 
+from xvcodec.errors import UsageError
 from xvcodec.models.base import Model, Step
 
 if TYPE_CHECKING:
@@ -19,6 +22,14 @@ if TYPE_CHECKING:
     from xvcodec.runtime.base import Runtime
     from xvcodec.training.recipe import Recipe
     from xvcodec.training.task import Task
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What is fitted to symbols, not trained by gradients through pictures: integers of a weights file."""
+
+    tables: TableSet
+    extras: Any = None  # see `Family.extras`
 
 
 class Family(ABC):
@@ -94,9 +105,13 @@ class Family(ABC):
         """Recipes of training by name."""
 
     @abstractmethod
-    def task(self, recipe: Any, model: Model, device: torch.device) -> Task:
-        """What training does with a batch."""
+    def task(self, recipe: Any, model: Model, device: torch.device, fitted: Path | None = None) -> Task:
+        """What training does with a batch; `fitted` as below."""
 
-    def fitted(self, path: Path | None) -> Any:
-        """Extras of a model that was just trained: out of a file, or the usual ones when none is given."""
-        return None
+    def fitted(self, path: Path | None) -> Fitted:
+        """What a model that was just trained is baked with: out of a file, or the usual when none is given."""
+        from xvcodec.training.rate import laplace_tables
+
+        if path is not None:
+            raise UsageError("nothing is fitted to the symbols of this family: leave the file of fitted contexts out")
+        return Fitted(laplace_tables())

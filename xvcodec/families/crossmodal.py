@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from torch import Tensor, nn
 
@@ -16,12 +17,13 @@ from xvcodec.codec.coefficient_contexts import CoefficientContexts
 from xvcodec.codec.crossmodal import CrossmodalCodec, CrossmodalContexts
 from xvcodec.codec.family import GopCodec
 from xvcodec.codec.fields import FieldContexts
-from xvcodec.families.base import Family
+from xvcodec.errors import ModelError
+from xvcodec.families.base import Family, Fitted
 from xvcodec.models import steps
 from xvcodec.models.base import Model
 from xvcodec.models.context import PASSES
 from xvcodec.models.crossmodal import CHUNK, Crossmodal, CrossmodalConfig
-from xvcodec.models.weights import LoadedModel, load_model, shipped
+from xvcodec.models.weights import LoadedModel, load_model, shipped, tables_from
 from xvcodec.runtime.base import Runtime
 
 FIELDS, LATENTS = "fields.", "latents."
@@ -103,20 +105,31 @@ class CrossmodalFamily(Family):
 
         return RECIPES
 
-    def task(self, recipe: Any, model: Model, device: torch.device) -> Any:
+    def task(self, recipe: Any, model: Model, device: torch.device, fitted: Path | None = None) -> Any:
         """See `Family.task`."""
         from xvcodec.training.crossmodal import CrossmodalTask
 
-        return CrossmodalTask(recipe, model, device)
+        assert isinstance(model, Crossmodal)
+        return CrossmodalTask(recipe, model, device, self.fitted(fitted).extras.latents)
 
-    def fitted(self, path: Path | None) -> CrossmodalContexts:
-        """Contexts out of a file of tools/fit_contexts.py, else those of a shipped model."""
+    def fitted(self, path: Path | None) -> Fitted:
+        """Contexts and tables out of a file of tools/fit_contexts.py, else those of a shipped model."""
+        from xvcodec.training.rate import laplace_tables
+
         if path is not None:
-            arrays: dict[str, NDArray[np.generic]] = dict(load_file(path))
-            return self.extras(arrays)
+            return self._read(path)
         known = [name for name in self.about if name in shipped()]
-        contexts: CrossmodalContexts = load_model(known[0]).extras if known else CrossmodalContexts.default()
-        return contexts
+        if not known:
+            return Fitted(laplace_tables(), CrossmodalContexts.default())
+        model = load_model(known[0])
+        return Fitted(model.tables, model.extras)
+
+    def _read(self, path: Path) -> Fitted:
+        try:
+            arrays: dict[str, NDArray[np.generic]] = dict(load_file(path))
+            return Fitted(tables_from(arrays), self.extras(arrays))
+        except (OSError, SafetensorError, KeyError, ValueError) as error:
+            raise ModelError(f"{path} holds no fitted contexts ({error}): make it with tools/fit_contexts.py") from None
 
 
 FAMILY = CrossmodalFamily()

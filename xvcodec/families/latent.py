@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -81,7 +82,7 @@ class LatentFamily(Family):
 
         return RECIPES
 
-    def task(self, recipe: Any, model: Model, device: torch.device) -> Any:
+    def task(self, recipe: Any, model: Model, device: torch.device, fitted: Path | None = None) -> Any:
         """See `Family.task`."""
         from xvcodec.training.latent import LatentTask
 

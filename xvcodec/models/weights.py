@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.resources import files
@@ -18,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from xvc_bitstream.tables import TableSet
@@ -61,15 +63,25 @@ def _narrow(value: torch.Tensor) -> torch.Tensor:
     return value.half() if value.is_floating_point() else value
 
 
+def arrays_of(tables: TableSet) -> dict[str, NDArray[Any]]:
+    """Tables as the arrays that a weights file keeps."""
+    return {"tables.frequencies": tables.frequencies.astype(np.uint16),
+            "tables.lowest": np.array([tables.lowest], np.int32)}
+
+
+def tables_from(arrays: Mapping[str, NDArray[Any]]) -> TableSet:
+    """The inverse of `arrays_of`; raises KeyError for a missing array, and UsageError for wrong ones."""
+    frequencies = arrays["tables.frequencies"].astype(np.int64)
+    return TableSet(np.pad(np.cumsum(frequencies, axis=1), ((0, 0), (1, 0))), int(arrays["tables.lowest"][0]))
+
+
 def save_model(module: Model, tables: TableSet, extras: Any, folder: Path) -> Path:
     """Write a baked model into `folder` under its hashed name and return the path."""
     family = family_of(module)
     constants = family.constants(module)
     tensors = {f"net.{name}": _narrow(value).contiguous() for name, value in module.state_dict().items()
                if name not in constants}
-    tensors["tables.frequencies"] = torch.from_numpy(tables.frequencies.astype(np.uint16))
-    tensors["tables.lowest"] = torch.tensor([tables.lowest], dtype=torch.int32)
-    tensors |= {name: torch.from_numpy(array) for name, array in family.extra_arrays(extras).items()}
+    tensors |= {name: torch.from_numpy(array) for name, array in (arrays_of(tables) | family.extra_arrays(extras)).items()}
     data = save(tensors, metadata={"family": module.config.family, "config": json.dumps(asdict(module.config))})
     path = folder / f"{module.config.name}-{hashlib.sha256(data).hexdigest()[:8]}.safetensors"
     partial = path.with_suffix(".partial")
@@ -126,11 +138,9 @@ def _assemble(family: Family, config: Any, tensors: dict[str, torch.Tensor], dig
     module.load_state_dict({name: value.float() if value.dtype == torch.float16 else value
                             for name, value in state.items()} | family.constants(module), assign=True)
     family.check(module)
-    frequencies = tensors["tables.frequencies"].numpy().astype(np.int64)
-    tables = TableSet(np.pad(np.cumsum(frequencies, axis=1), ((0, 0), (1, 0))), int(tensors["tables.lowest"][0]))
-    extras = family.extras({name: value.numpy() for name, value in tensors.items()
-                            if not name.startswith(("net.", "tables."))})
-    return LoadedModel(config.name, module.eval().requires_grad_(False), tables, extras, digest, path)
+    arrays = {name: value.numpy() for name, value in tensors.items() if not name.startswith("net.")}
+    extras = family.extras({name: array for name, array in arrays.items() if not name.startswith("tables.")})
+    return LoadedModel(config.name, module.eval().requires_grad_(False), tables_from(arrays), extras, digest, path)
 
 
 def shipped() -> dict[str, Path]:

@@ -1,4 +1,4 @@
-"""From a checkpoint to weights that ship: average the weights, freeze the integer networks, store the tables."""
+"""From a checkpoint to weights that ship: average the weights, freeze integer networks, add what was fitted."""
 
 from __future__ import annotations
 
@@ -6,17 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from xvc_bitstream.tables import TableSet, log_scales
 
 from xvcodec.families import FAMILIES, family, family_of
 from xvcodec.models.base import Model
-from xvcodec.models.integer import TABLES
 from xvcodec.models.weights import save_model
-from xvcodec.training.rate import LARGEST, SMALLEST
-
-REACH = 127
-"""Symbols from -127 to 127 have entries of their own; larger ones are escaped. Each entry takes at least 1/65536 of its
-table, which the skipped narrow tables do not pay."""
 
 
 def averaged(checkpoint: Path) -> Model:
@@ -30,13 +23,14 @@ def averaged(checkpoint: Path) -> Model:
     return model.eval().requires_grad_(False)
 
 
-def bake(checkpoint: Path, folder: Path, extras: Any = None) -> Path:
+def bake(checkpoint: Path, folder: Path, fitted: Path | None = None) -> Path:
     """Write the weights file of a checkpoint into `folder`; raises ValueError when the exactness bound fails.
 
     Args:
-        extras: what the family's codec needs besides networks and tables, see `Family.fitted`.
+        fitted: what was fitted to symbols, see `Family.fitted`; the usual when not given.
     """
     model = averaged(checkpoint)
-    family_of(model).freeze(model)
-    tables = TableSet.laplace(log_scales(TABLES, SMALLEST, LARGEST), REACH)
-    return save_model(model, tables, extras, folder)
+    its = family_of(model)
+    its.freeze(model)
+    found = its.fitted(fitted)
+    return save_model(model, found.tables, found.extras, folder)

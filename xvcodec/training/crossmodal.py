@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from xvcodec.codec.coefficient_contexts import CoefficientContexts
 from xvcodec.models.coder import RATE_WEIGHT, nominal_step
-from xvcodec.models.crossmodal import CHUNK, FAST, MAIN, Crossmodal, Picture
+from xvcodec.models.crossmodal import CHUNK, FAST, MAIN, Crossmodal
+from xvcodec.training.contexts import batch_contexts
 from xvcodec.training.data import Batch, Clips
 from xvcodec.training.recipe import Recipe
-from xvcodec.training.sequence import Coded, run
-from xvcodec.training.start import set_context, set_scales
+from xvcodec.training.sequence import Coded, State, run
+from xvcodec.training.start import set_context
 from xvcodec.training.task import RGB_ERROR, Figures, Task, Texts
 
 
@@ -28,11 +30,11 @@ class CrossmodalRecipe(Recipe):
 
 
 RECIPES = {
-    # the last 64 minutes of the shipped weights (the model card has what came before): two CPU cores, one a model
+    # two CPU cores, one a model
     "crossmodal-cpu": CrossmodalRecipe(MAIN, minutes=100, batch=3, chunks=3, photographs=4, tail=2.5, rate=4e-4,
-                                       filter=2.5, index=75.0, integer=1.0, fall=0.4),
+                                       filter=2.5, fall=0.4),
     "crossmodal-fast-cpu": CrossmodalRecipe(FAST, minutes=100, batch=4, chunks=3, photographs=4, tail=2.5, rate=4e-4,
-                                            filter=2.5, index=75.0, integer=1.0, fall=0.4),
+                                            filter=2.5, fall=0.4),
     # one large GPU: long sequences, large crops
     "crossmodal": CrossmodalRecipe(MAIN, minutes=25, batch=24, chunks=5, photographs=24, size=192, tail=2.0, rate=8e-4),
     "crossmodal-fast": CrossmodalRecipe(FAST, minutes=20, batch=32, chunks=5, photographs=32, size=192, tail=2.0,
@@ -69,16 +71,20 @@ class CrossmodalTask(Task):
     recipe: CrossmodalRecipe
     model: Crossmodal
 
+    def __init__(self, recipe: CrossmodalRecipe, model: Crossmodal, device: torch.device,
+                 latents: Mapping[str, CoefficientContexts]) -> None:
+        super().__init__(recipe, model, device)
+        self.contexts = batch_contexts(latents, device)
+
     def start(self, clips: Clips) -> None:
-        """Scale indices and context begin as real pictures have them."""
-        set_scales(self.model, clips)
+        """The context begins as real pictures have it."""
         set_context(self.model.key, clips)
 
     def compile(self) -> None:
         """The steps' shapes never change, so this pays after a minute."""
-        for coder in (self.model.key, self.model.anchor, self.model.between):
-            coder.encoder.compile()
-            coder.decoder.compile()
+        key = self.model.key
+        for network in (key.encoder, key.decoder, key.refiner, self.model.anchor.refiner, self.model.between.refiner):
+            network.compile()
 
     def step(self, clips: Clips, texts: Texts, update: Callable[[], None]) -> Figures:
         """One batch of clips, window after window: each is a step of the optimiser, and begins where the last ended.
@@ -106,11 +112,11 @@ class CrossmodalTask(Task):
         return torch.rand(count, device=self.device).pow(0.8) * 63.0  # a little more often coarse
 
     def _pass(self, batch: Batch, share: float, q: Tensor, text: tuple[Tensor, Tensor],
-              before: Picture | None = None) -> tuple[Picture, dict[str, Tensor]]:
-        """Gradients of a batch, its last picture, and its figures."""
+              before: State | None = None) -> tuple[State, dict[str, Tensor]]:
+        """Gradients of a batch, what it leaves behind, and its figures."""
         frames = batch.luma.shape[1]
         with torch.autocast(self.device.type, torch.bfloat16):
-            coded = run(self.model, batch.luma, batch.chroma, batch.fields, q, *text, before)
+            coded = run(self.model, self.contexts, batch.luma, batch.chroma, batch.fields, q, *text, before)
         area = self.recipe.size**2
         loss = loss_of(coded, area, self.recipe.tail)
         (loss * share).backward()

@@ -41,12 +41,12 @@ class Trainer:
     """State of a run: model, its average, optimiser, counters."""
 
     def __init__(self, recipe: Recipe, cache: Path, checkpoint: Path, report: Callable[[str], None],
-                 device: torch.device) -> None:
+                 device: torch.device, fitted: Path | None = None) -> None:
         self.recipe, self.checkpoint, self.report, self.device = recipe, checkpoint, report, device
         torch.manual_seed(recipe.seed)
         self.family = family(recipe.model.family)
         self.model = self.family.build(recipe.model).to(device)
-        self.task = self.family.task(recipe, self.model, device)
+        self.task = self.family.task(recipe, self.model, device, fitted)
         self.clips = Clips(cache, recipe.seed + parallel.rank(), device, recipe.motion)
         self.encoder = load_text_encoder()
         self.optimiser = torch.optim.AdamW(groups(self.task), lr=recipe.rate, betas=(0.9, 0.98),

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from xvc_bitstream.tables import TableSet, log_scales
 
 from xvcodec.codec.quantise import SKIP
-from xvcodec.models.integer import TABLES
+from xvcodec.models.integer import TABLES, straight
 
 SMALLEST = 0.06
 LARGEST = 100.0
+REACH = 127
+"""Symbols from -127 to 127 have entries of their own; larger ones are escaped. Each entry takes at least 1/65536 of its
+table, which the skipped narrow tables do not pay."""
+
+
+def laplace_tables() -> TableSet:
+    """The TABLES Laplace tables that `scale_of` speaks of."""
+    return TableSet.laplace(log_scales(TABLES, SMALLEST, LARGEST), REACH)
 
 
 def scale_of(index: Tensor) -> Tensor:
@@ -31,6 +40,20 @@ def unless_skipped(bits: Tensor, index: Tensor) -> Tensor:
     return torch.where(index < SKIP, bits - bits.detach(), bits)
 
 
+def geometric_bits(symbols: Tensor, value: Tensor, expected: Tensor) -> Tensor:
+    """Bits of whole `symbols` whose size is geometric with mean `expected` > 0 and whose sign is even, elementwise.
+
+    The gradient is that of the size of `value`, which the symbols are rounded from, blurred by the rounding: the mean of
+    |value + noise| over uniform noise of one step, in closed form.
+    """
+    size = symbols.abs()
+    each = torch.log2(1.0 + 1.0 / expected)
+    exact = torch.log2(1.0 + expected) + size * each + size.clamp_max(1.0)
+    size = value.abs()
+    blurred = torch.where(size < 0.5, size.square() + 0.25, size)
+    return straight(exact, blurred * each + blurred.clamp_max(1.0))
+
+
 def noisy(value: Tensor) -> Tensor:
     """Value plus uniform noise of one quantiser step."""
     return value + torch.rand_like(value) - 0.5
@@ -43,6 +66,19 @@ def quantised(value: Tensor, index: Tensor) -> Tensor:
     """
     whole = torch.where((value.abs() < 0.6) | (index < SKIP), 0.0, value.round())
     return value + (whole - value).detach()
+
+
+def lowered(value: Tensor, expected: Tensor, table: Tensor, price: float) -> Tensor:
+    """What the encoder's rounding (`Quantiser`) makes of latents whose tables are about those of `geometric_bits`.
+
+    The gradient is passed straight through; under a skipped table there is none, because tables are given here.
+    """
+    with torch.no_grad():
+        size, each = value.abs(), torch.log2(1.0 + 1.0 / expected)
+        more = (each * (price / 2)).clamp_max(0.49)
+        whole = torch.floor(size + 0.5 - more).clamp_min(1.0)
+        whole = torch.where(size > 0.5 + (each + 1.0) * (price / 2), whole, 0.0) * value.sign()
+    return torch.where(table < SKIP, 0.0, straight(whole, value))
 
 
 def rounded(value: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ RECIPES: dict[str, Recipe] = {name: recipe for each in FAMILIES for name, recipe
 
 
 def train(name: str, data: Path, out: Path, minutes: float | None = None, device: str = "auto",
-          report: Callable[[str], None] = print, fields: Path | None = None) -> Path:
+          report: Callable[[str], None] = print, fitted: Path | None = None) -> Path:
     """Train a recipe and bake its weights.
 
     Args:
@@ -27,7 +27,7 @@ def train(name: str, data: Path, out: Path, minutes: float | None = None, device
         minutes: wall-clock limit, instead of the recipe's.
         device: "auto", "cpu" or "cuda[:N]"; under torchrun each process takes its own.
         report: gets one JSON object a line: losses, PSNR, bits a pixel, step, minutes.
-        fields: contexts of the motion fields (tools/fit_fields.py); those of the shipped model when not given.
+        fitted: contexts and tables (a file of tools/fit_contexts.py); those of the shipped model when not given.
     Returns:
         The weights file.
     """
@@ -56,5 +56,5 @@ def train(name: str, data: Path, out: Path, minutes: float | None = None, device
             search_clips(cache)
     parallel.wait()
     checkpoint = out / f"{name}.pt"
-    Trainer(recipe, cache, checkpoint, report, chosen).train()
-    return bake(checkpoint, out, family(recipe.model.family).fitted(fields))
+    Trainer(recipe, cache, checkpoint, report, chosen, fitted).train()
+    return bake(checkpoint, out, fitted)

@@ -6,14 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from xvc_bitstream import TableSet, log_scales
 
 from xvcodec.families import family_of
 from xvcodec.media import Frame, VideoInfo, open_writer
 from xvcodec.models.latent import FRAMES, LatentConfig, LatentModel
 from xvcodec.models.weights import save_model
-from xvcodec.training.bake import REACH
-from xvcodec.training.rate import LARGEST, SMALLEST
+from xvcodec.training.rate import laplace_tables
 
 TINY = LatentConfig("tiny-latent", eye=(4, 6), wide=(12, 16), blocks=(1, 1), brush=(6, 8), strokes=(1, 2), features=(2, 3),
                     hyper=4)
@@ -45,7 +43,7 @@ def baked(seed: int = 3) -> LatentModel:
 
 def weights(folder: Path, seed: int = 3) -> Path:
     """The same as a file."""
-    return save_model(baked(seed), TableSet.laplace(log_scales(64, SMALLEST, LARGEST), REACH), None, folder)
+    return save_model(baked(seed), laplace_tables(), None, folder)
 
 
 def clip(path: Path, width: int, height: int, frames: int, depth: int = 8) -> Path:

@@ -1,12 +1,7 @@
-"""Fit the contexts of motion fields to the fields that `xvcodec.training.motion` searched.
+"""Contexts of motion fields, fitted to the fields that `xvcodec.training.motion` searched."""
 
-First on every second clip, to print what the other clips cost (table entries and escapes, no coder's overhead);
-then on all of them, to write the arrays that baking puts into the weights.
+from __future__ import annotations
 
-    python tools/fit_fields.py FOLDER -o fields.safetensors [--clips 600]
-"""
-
-import argparse
 import json
 from collections import defaultdict
 from collections.abc import Sequence
@@ -14,16 +9,14 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import save_file
 from xvc_bitstream.coders.base import bits
-from xvc_bitstream.tables import TableSet, log_scales
+from xvc_bitstream.tables import TableSet
 
-from xvcodec.codec.field_contexts import BIAS, BUCKETS, COMPONENTS, EDGES, FEATURES, HEAVIEST, ROLES, STEPS, UNIT, Ints
+from xvcodec.codec.field_contexts import BIAS, BUCKETS, COMPONENTS, EDGES, FEATURES, HEAVIEST, ROLES, UNIT, Ints
 from xvcodec.codec.fields import FieldContexts, encode_fields
-from xvcodec.models.integer import TABLES
+from xvcodec.codec.quincunx import STEPS
 from xvcodec.models.warp import BLOCK
-from xvcodec.training.bake import REACH
-from xvcodec.training.rate import LARGEST, SMALLEST
+from xvcodec.training.rate import REACH
 
 ROUNDS = 80  # of the multiplicative update of weights
 ROWS = 200_000  # residuals that weights are fitted to, a context; tables see all of them
@@ -123,7 +116,7 @@ def _cheapest(buckets: NDArray[np.intp], sizes: Ints, cost: Floats) -> NDArray[n
     return best[nearest].astype(np.uint8)
 
 
-def fit(clips: list[Ints], tables: TableSet) -> FieldContexts:
+def fit_fields(clips: list[Ints], tables: TableSet) -> FieldContexts:
     """Contexts fitted to some clips."""
     entropy = 16 - np.log2(tables.frequencies)
     cost = np.concatenate([entropy[:, -tables.lowest : -1], np.repeat(entropy[:, -1:] + 16, LARGE - REACH, axis=1)], 1)
@@ -136,7 +129,7 @@ def fit(clips: list[Ints], tables: TableSet) -> FieldContexts:
     return FieldContexts(weights, chosen)
 
 
-def measure(clips: list[Ints], contexts: FieldContexts, tables: TableSet) -> str:
+def measure_fields(clips: list[Ints], contexts: FieldContexts, tables: TableSet) -> str:
     """Mean bits of a vector and of a chunk."""
     spent = np.zeros(2)
     vectors = sum(fields[:, 0, 0].size for fields in clips)
@@ -149,22 +142,3 @@ def measure(clips: list[Ints], contexts: FieldContexts, tables: TableSet) -> str
     chunk = both / sum(len(fields) for fields in clips)
     return (f"anchor {anchor / vectors:.3f} bits a vector, corrections {(both - anchor) / vectors / 3:.3f}, "
             f"together {chunk:.0f} bits a chunk, {both / vectors / (4 * BLOCK**2):.5f} bpp")
-
-
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="folder made by preparing and searching clips")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="file for the fitted arrays")
-    parser.add_argument("--clips", type=int, default=600, help="number of clips to use")
-    options = parser.parse_args()
-    tables = TableSet.laplace(log_scales(TABLES, SMALLEST, LARGEST), REACH)
-    clips = searched(options.folder, options.clips)
-    known, others = clips[::2], clips[1::2]
-    print("fitted on half of the clips, measured on the others:", measure(others, fit(known, tables), tables))
-    print("by formula, measured on the same:", measure(others, FieldContexts.default(), tables))
-    save_file(fit(clips, tables).to_tensors(), options.output)
-
-
-if __name__ == "__main__":
-    main()
