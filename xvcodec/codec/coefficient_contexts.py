@@ -131,7 +131,8 @@ class CoefficientContexts:
     def to_tensors(self) -> dict[str, NDArray[np.generic]]:
         """Writable copies by name, for a weights file."""
         arrays = ("bias", "around", "own", "other", "tables")
-        return {"size": np.array([self.patch, self.pictures], np.int32)} | {name: getattr(self, name).copy() for name in arrays}
+        size = np.array([self.patch, self.pictures], np.int32)
+        return {"size": size} | {name: getattr(self, name).copy() for name in arrays}
 
     @classmethod
     def from_tensors(cls, tensors: dict[str, NDArray[np.generic]]) -> CoefficientContexts:
@@ -144,9 +145,12 @@ class CoefficientContexts:
         """Plausible contexts by formula, not fitted: for tests and first experiments."""
         its = layout(patch, pictures)
         size = its.classes.size
-        fill = lambda rows, values: np.repeat(np.array(values, np.int32)[:, None], size, 1).reshape(*rows, size)  # noqa: E731
+
+        def everywhere(*values: int) -> Ints:
+            return np.repeat(np.array(values, np.int32)[:, None], size, axis=1)
+
         middle = int(np.searchsorted(EDGES, UNIT, side="right"))
         tables = np.clip(24 + (np.arange(BUCKETS) - middle) * 3 // 2, 10, 63).astype(np.uint8)
         bias = np.repeat(np.array([400, 200, 40], np.int32)[its.classes][None], QUALITIES, 0)
-        return cls(patch, pictures, bias, np.stack([fill((AROUND,), (400, 80, 8))] * (STEPS - 1)),
-                   fill((OWN,), (280, 100, 8, 40)), fill((OTHER,), (200, 40, 8)), np.stack([tables] * CLASSES))
+        return cls(patch, pictures, bias, np.stack([everywhere(400, 80, 8)] * (STEPS - 1)),
+                   everywhere(280, 100, 8, 40), everywhere(200, 40, 8), np.stack([tables] * CLASSES))

@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xvcodec.codec.coefficient_contexts import TOP, CoefficientContexts, Floats, Ints
+from xvcodec.codec.quantise import SKIP
 from xvcodec.codec.quincunx import quincunx
 
-SKIP = 8
-"""Coefficients with a table below this are zero and are not coded."""
 Take = Callable[[NDArray[np.intp], NDArray[np.intp], NDArray[np.uint8]], Ints]
 """(positions [P], channels [C], tables [P, C]) -> symbols [P, C], zero where the table is below SKIP."""
 

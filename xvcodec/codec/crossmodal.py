@@ -16,15 +16,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from xvcodec.codec.coefficient_contexts import CoefficientContexts
-from xvcodec.codec.coefficients import SKIP, Contexts, Floats, Ints, sizes_of
+from xvcodec.codec.coefficient_contexts import CoefficientContexts, Floats, Ints
+from xvcodec.codec.coefficients import Contexts, sizes_of
 from xvcodec.codec.family import CodedGop, Guide, PassStream, Planes, ReadPass, ReadStream, Requirements
 from xvcodec.codec.field_contexts import COMPONENTS
 from xvcodec.codec.fields import FieldContexts, decode_fields, encode_fields
-from xvcodec.codec.quantise import Quantiser
+from xvcodec.codec.quantise import SKIP, Quantiser
 from xvcodec.errors import UsageError
-from xvcodec.models.coder import RATE_WEIGHT, nominal_step
-from xvcodec.models.coder import KEY_PATCH
+from xvcodec.models.coder import KEY_PATCH, RATE_WEIGHT, nominal_step
 from xvcodec.models.crossmodal import BETWEEN, CHUNK, PATCH, Crossmodal, CrossmodalConfig
 from xvcodec.models.search import price_of, search_between, search_forward
 from xvcodec.models.warp import BLOCK

@@ -1,22 +1,33 @@
 """Between integer arrays and the named streams of a container GOP: one payload of the entropy coder a stream.
 
 A stream coded in passes is one payload, too; its symbols are read pass by pass.
+
+Coder 2 alone does not see when its bytes end too early: an empty state goes on giving the lowest symbol of every table, for
+nothing. Here those are so rare that many of them at the very end mean that bytes are missing.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
 from xvc_bitstream.coders import Coder
-from xvc_bitstream.errors import DamagedError
+from xvc_bitstream.errors import CoderError, DamagedError
 from xvc_bitstream.records import Gop, Stream
 from xvc_bitstream.tables import TableSet
 
-from xvcodec.codec.family import CodedStream, PassStream
+from xvcodec.codec.family import CodedStream, PassStream, ReadPass
+
+Pass = tuple[NDArray[np.int32], NDArray[np.uint8]]
+"""Symbols and the tables of each, 1-D."""
+CONSTRICTION = 2  # id of the coder (SPEC.md, section 7)
+FREE_BITS = 64.0
+"""What the last symbols of a payload would have cost, at least, for it to count as cut short: a chance of 2^-64."""
+RARE_BITS = 8.0
+"""A lowest symbol that costs less is ordinary: it says nothing about missing bytes."""
 
 
 def pack(streams: Sequence[CodedStream | PassStream], coder: Coder, tables: TableSet) -> tuple[Stream, ...]:
@@ -29,11 +40,33 @@ def pack(streams: Sequence[CodedStream | PassStream], coder: Coder, tables: Tabl
 def _pack(stream: CodedStream, coder: Coder, tables: TableSet) -> Stream:
     kept = stream.index >= stream.skip
     assert not stream.symbols[~kept].any(), "the quantiser must leave skipped symbols at zero"
-    return Stream(stream.name, stream.symbols.shape, coder.encode(stream.symbols[kept], stream.index[kept], tables))
+    return Stream(stream.name, stream.symbols.shape, _encode([(stream.symbols[kept], stream.index[kept])], coder, tables))
 
 
 def _pack_passes(stream: PassStream, coder: Coder, tables: TableSet) -> Stream:
-    return Stream(stream.name, stream.shape, coder.encode_passes(stream.passes, tables))
+    return Stream(stream.name, stream.shape, _encode(stream.passes, coder, tables))
+
+
+def _encode(passes: Sequence[Pass], coder: Coder, tables: TableSet) -> bytes:
+    if free_bits(passes, coder, tables) >= FREE_BITS:
+        raise CoderError("a stream ends in so many lowest symbols that it would look cut short: use --coder torchac")
+    return coder.encode_passes(passes, tables)
+
+
+def free_bits(passes: Sequence[Pass], coder: Coder, tables: TableSet) -> float:
+    """What the symbols that coder 2 reads last, all of them the lowest, should have cost in bits; they cost none."""
+    if coder.id != CONSTRICTION:
+        return 0.0
+    cost = 16.0 - np.log2(tables.frequencies[:, 0].astype(np.float64))
+    total = 0.0
+    for symbols, index in reversed(passes):
+        order = np.argsort(index, kind="stable")[::-1]  # the coder goes through a pass table by table
+        run = ((symbols == tables.lowest) & (cost[index] >= RARE_BITS))[order]
+        length = run.size if run.all() else int(np.argmin(run))
+        total += float(cost[index[order[:length]]].sum())
+        if length < run.size:
+            break
+    return total
 
 
 class StreamReader:
@@ -54,20 +87,32 @@ class StreamReader:
         stream = self._named(name, index.shape)
         kept = index >= skip
         symbols = np.zeros(index.shape, np.int32)
-        symbols[kept] = self._coder.decode(stream.payload, index[kept], self._tables)
+        with self._read(stream.payload) as read:
+            symbols[kept] = read(index[kept])
         return symbols
 
-    @contextmanager
-    def passes(self, name: str, shape: tuple[int, ...]) -> Iterator[Callable[[NDArray[np.uint8]], NDArray[np.int32]]]:
+    def passes(self, name: str, shape: tuple[int, ...]) -> AbstractContextManager[ReadPass]:
         """Gives a function from the tables of the next symbols of stream `name` to these; all must be read in the end.
 
         Raises:
-            DamagedError: the stream is missing or of another shape; CoderError: its bytes do not decode, or are left over.
+            DamagedError: the stream is missing or of another shape; CoderError: its bytes do not decode, end too early or
+                are left over.
         """
-        payload = self._named(name, shape).payload if math.prod(shape) else b""
-        passes = self._coder.passes(payload, self._tables)
-        yield passes.read
+        return self._read(self._named(name, shape).payload if math.prod(shape) else b"")
+
+    @contextmanager
+    def _read(self, payload: bytes) -> Iterator[ReadPass]:
+        passes, done = self._coder.passes(payload, self._tables), list[Pass]()
+
+        def read(index: NDArray[np.uint8]) -> NDArray[np.int32]:
+            symbols = passes.read(index)
+            done.append((symbols, index))
+            return symbols
+
+        yield read
         passes.end()
+        if free_bits(done, self._coder, self._tables) >= FREE_BITS:
+            raise CoderError("the payload ends before its symbols do; it is damaged or the tables are others")
 
     def _named(self, name: str, shape: tuple[int, ...]) -> Stream:
         stream = self._streams.get(name)

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-
 ReadPass = Callable[[NDArray[np.uint8]], NDArray[np.int32]]
 
 

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from xvc_bitstream.errors import DamagedError
 
-from xvcodec.codec.field_contexts import COMPONENTS, ROLES, STEPS, FieldContexts, Ints
-from xvcodec.codec.quincunx import quincunx
+from xvcodec.codec.field_contexts import COMPONENTS, ROLES, FieldContexts, Ints
+from xvcodec.codec.quincunx import STEPS, quincunx
 from xvcodec.errors import UsageError
 
 __all__ = ["LIMIT", "PASSES", "FieldContexts", "Read", "decode_fields", "encode_fields"]

@@ -61,8 +61,8 @@ class CrossmodalFamily(Family):
         def part(prefix: str) -> dict[str, NDArray[Any]]:
             return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
-        return CrossmodalContexts(FieldContexts.from_tensors(part(FIELDS)),
-                                  {kind: CoefficientContexts.from_tensors(part(f"{LATENTS}{kind}.")) for kind in steps.KINDS})
+        latents = {kind: CoefficientContexts.from_tensors(part(f"{LATENTS}{kind}.")) for kind in steps.KINDS}
+        return CrossmodalContexts(FieldContexts.from_tensors(part(FIELDS)), latents)
 
     def extra_arrays(self, extras: CrossmodalContexts) -> dict[str, NDArray[Any]]:
         """See `Family.extra_arrays`."""

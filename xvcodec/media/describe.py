@@ -12,6 +12,7 @@ from xvc_bitstream.errors import UsageError as RecordError
 from xvc_bitstream.records import AudioTrack, Chapter
 
 from .normalise import colour_of, nominal_rate, rotation_of
+from .siting import location_of
 from .source import seconds
 from .trim import Window
 from .types import VideoInfo
@@ -42,6 +43,7 @@ def describe_video(
         transfer=colour.transfer,
         matrix=colour.matrix,
         full_range=colour.full_range,
+        chroma_location=location_of(picture) if colour.kind == "direct" else 0,
         time_base=_rational(stream.time_base) or Fraction(1, 1000),
         frame_rate=_rational(rate) or Fraction(25),
         frames=_frames(stream, window, length, rate),

@@ -14,6 +14,7 @@ from xvcodec.errors import OutputError
 
 from .convert import pixel_format, range_for, to_av
 from .sink import reason
+from .siting import option_for
 from .types import Frame, VideoInfo
 
 # Near-transparent defaults: what xvc decoded should not be coded away again. Slower presets change little here.
@@ -75,7 +76,8 @@ class Encoder:
         if codec.name == "libsvtav1":
             os.environ.setdefault("SVT_LOG", "1")  # errors only; otherwise it narrates on stderr
         try:
-            stream = cast(av.VideoStream, container.add_stream(codec.name, rate=info.frame_rate, options=chosen))
+            told = chosen if self.full_chroma else option_for(info.chroma_location) | chosen
+            stream = cast(av.VideoStream, container.add_stream(codec.name, rate=info.frame_rate, options=told))
         except ValueError as error:
             raise OutputError(f"A {container.format.name} file cannot hold {codec.name} video.") from error
         self._tag(stream, self._format(codec))

@@ -40,10 +40,10 @@ class Coder(nn.Module):
     Args of the constructor:
         pictures: coded together. patch: side of the transform's patches, luma pixels.
         coarseness: quantiser step relative to the nominal one of a quality, to begin with.
-        refiner: of decoded pictures.
+        refiner: of decoded pictures; None leaves them as they are.
     """
 
-    def __init__(self, pictures: int, patch: int, coarseness: float, refiner: Refiner) -> None:
+    def __init__(self, pictures: int, patch: int, coarseness: float, refiner: Refiner | None) -> None:
         super().__init__()
         self.pictures, self.patch, self.coarseness = pictures, patch, coarseness
         self.latents = values_of(patch) * pictures
@@ -59,8 +59,7 @@ class Coder(nn.Module):
     def synthesise(self, latent: Tensor, base: Tensor, q: Tensor) -> Tensor:
         """Latent in quantiser steps -> pictures [N, 96 f, h, w]."""
         rough = base + self.transform.inverse(latent * self.step(q))
-        mended: Tensor = self.refiner(rough, base, nominal_step(q))
-        return mended
+        return rough if self.refiner is None else self.refiner(rough, base, nominal_step(q))
 
     def step(self, q: Tensor) -> Tensor:
         """Quantiser step of each latent channel, [N, latents, 1, 1] in picture units."""
@@ -88,7 +87,8 @@ class KeyCoder(Coder):
     """The coder of key frames: networks correct the transform both ways, and neighbours tell what to expect."""
 
     def __init__(self, config: KeyConfig) -> None:
-        super().__init__(1, KEY_PATCH, KEY_COARSENESS, Refiner(1, False, 2 * config.width, *config.refiner, config.features))
+        refiner = Refiner(1, False, 2 * config.width, *config.refiner, config.features)
+        super().__init__(1, KEY_PATCH, KEY_COARSENESS, refiner)
         self.encoder = Encoder(config)
         self.decoder = Decoder(config)
         self.context = Context(config.context)
@@ -106,6 +106,7 @@ class KeyCoder(Coder):
         latent = latent * self.step(q)
         rough = self.transform.inverse(latent)
         change, features = self.decoder(latent, rough, q, text, mask)
+        assert self.refiner is not None
         mended: Tensor = self.refiner(rough + change, torch.zeros_like(rough), nominal_step(q), features)
         return mended
 

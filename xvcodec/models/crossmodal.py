@@ -40,13 +40,13 @@ class CrossmodalConfig:
     leading: int = 288  # latent channels of key frames that networks correct
     context: int = 48  # latent channels of key frames that are predicted from neighbours
     text: int = 96  # size of a caption token
-    refiners: tuple[int, int, int, int, int, int] = (48, 3, 48, 3, 32, 3)  # channels, blocks: key, anchor, between
+    refiners: tuple[int, int, int, int, int, int] = (48, 3, 0, 0, 0, 0)  # channels, blocks: key, anchor, between; 0 for none
     features: int = 8  # channels that the decoder of key frames hands to its loop filter
     offsets: tuple[float, float, float] = (-12.0, 0.0, 8.0)  # crf of key, anchor, between against the GOP's
 
 
 MAIN = CrossmodalConfig("crossmodal")
-FAST = CrossmodalConfig("crossmodal-fast", width=80, key_blocks=(1, 1), leading=160, refiners=(24, 3, 24, 3, 16, 2),
+FAST = CrossmodalConfig("crossmodal-fast", width=80, key_blocks=(1, 1), leading=160, refiners=(24, 3, 0, 0, 0, 0),
                         features=4)
 PATCH = 8
 """Side of the transform's patches in predicted pictures: 10 to 25 % fewer bits than with those of key frames."""
@@ -109,8 +109,8 @@ class Crossmodal(Model):
         key, anchor, between = config.refiners[:2], config.refiners[2:4], config.refiners[4:]
         self.key = KeyCoder(KeyConfig(config.width, *config.key_blocks, config.leading, config.context, config.text, key,
                                       config.features))
-        self.anchor = Coder(1, PATCH, 1.0, Refiner(1, True, 0, *anchor, 0))
-        self.between = Coder(BETWEEN, PATCH, 1.35, Refiner(BETWEEN, True, 0, *between, 0))
+        self.anchor = Coder(1, PATCH, 1.0, Refiner(1, True, 0, *anchor, 0) if anchor[0] else None)
+        self.between = Coder(BETWEEN, PATCH, 1.35, Refiner(BETWEEN, True, 0, *between, 0) if between[0] else None)
 
     def predict_anchor(self, before: Picture, field: Tensor) -> Tensor:
         """Warp the anchor before.

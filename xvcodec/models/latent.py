@@ -52,6 +52,8 @@ class LatentConfig:
     features: tuple[int, int] = (8, 16)  # channels at half resolution that come from the temporal stage
     hyper: int = 12  # channels of the hyper-latent at 1/16
     text: int = 96  # size of a caption token
+    together: bool = True  # the spatial stages see the frames of a chunk side by side; False: each alone, same weights
+    temporal: bool = True  # clips have a temporal stage; False: features at half resolution go straight to the latent
 
 
 SMALL = LatentConfig("crossmodal-latent")
@@ -63,27 +65,33 @@ def step_of(q: Tensor) -> Tensor:
 
 
 class Eye(nn.Module):
-    """The spatial stage of the encoder: frames -> features at 1/8."""
+    """The spatial stage of the encoder: frames -> features at 1/8. `passes` parts of the frames go through it in turn."""
 
-    def __init__(self, frames: int, width: int, wide: int) -> None:
+    def __init__(self, frames: int, width: int, wide: int, passes: int = 1) -> None:
         super().__init__()
-        self.stem = nn.Conv2d(frames * PLANES, width, 3, padding=1)
-        self.block = Block(width)
-        self.down = Pointwise(width * PACKED**2 + frames * PICTURE, wide)
+        self.passes = passes
+        self.stem = nn.Conv2d(frames // passes * PLANES, width // passes, 3, padding=1)
+        self.block = Block(width // passes)
+        self.down = Pointwise(width // passes * passes * PACKED**2 + frames * PICTURE, wide)
 
     def forward(self, packed: Tensor) -> Tensor:
         """[N, 96 f, h, w] -> [N, wide, h, w]."""
-        x = self.block(self.stem(dense(half_size(packed))))
-        return self.down(dense(F.pixel_unshuffle(x, PACKED), packed))
+        x = self.block(self.stem(dense(apart(half_size(packed), self.passes))))
+        return self.down(dense(joined(F.pixel_unshuffle(x, PACKED), self.passes), packed))
 
 
 class Brush(nn.Module):
-    """The spatial stage of the decoder: what the linear path made, and features -> frames. Starts as no change."""
+    """The spatial stage of the decoder: what the linear path made, and features -> frames. Starts as no change.
 
-    def __init__(self, frames: int, wide: int, width: int, blocks: int, features: int) -> None:
+    `passes` parts of the frames, each with its part of the features, go through it in turn.
+    """
+
+    def __init__(self, frames: int, wide: int, width: int, blocks: int, features: int, passes: int = 1) -> None:
         super().__init__()
+        self.passes = passes
+        frames, width = frames // passes, width // passes
         self.lift = Pointwise(2 * wide, features * PACKED**2)
-        self.stem = nn.Conv2d(frames * PLANES + features, width, 3, padding=1)
+        self.stem = nn.Conv2d(frames * PLANES + features // passes, width, 3, padding=1)
         self.tone = Knots(torch.ones(width))
         self.blocks = nn.ModuleList(Block(width) for _ in range(blocks))
         self.head = nn.Conv2d(2 * width, frames * PLANES, 3, padding=1)
@@ -92,15 +100,27 @@ class Brush(nn.Module):
 
     def forward(self, rough: Tensor, features: Tensor, q: Tensor) -> Tensor:
         """[N, 96 f, h, w], [N, 2 wide, h, w], [N] -> [N, 96 f, h, w]."""
+        lifted = apart(F.pixel_shuffle(self.lift(features), PACKED), self.passes)
+        rough, q = apart(rough, self.passes), q if self.passes == 1 else q.repeat_interleave(self.passes)
         unit = (FLOOR + step_of(q))[:, None, None, None]
         picture = half_size(rough)
         means = F.interpolate(F.avg_pool2d(picture, FLAT, ceil_mode=True, count_include_pad=False),
                               size=picture.shape[2:], mode="bilinear")
         detail = ((picture - means) * (0.5 / unit)).clamp(-REACH, REACH)
-        x = self.stem(dense(detail, F.pixel_shuffle(self.lift(features), PACKED))) * self.tone(q)
+        x = self.stem(dense(detail, lifted)) * self.tone(q)
         for block in self.blocks:
             x = block(x)
-        return rough + full_pack(self.head(both_sides(x)).float() * unit)
+        return joined(rough + full_pack(self.head(both_sides(x)).float() * unit), self.passes)
+
+
+def apart(x: Tensor, passes: int) -> Tensor:
+    """Channels of parts that follow each other become samples: [N, p C, H, W] -> [N p, C, H, W]."""
+    return x if passes == 1 else x.reshape(-1, x.shape[1] // passes, *x.shape[2:])
+
+
+def joined(x: Tensor, passes: int) -> Tensor:
+    """The inverse of `apart`."""
+    return x if passes == 1 else x.reshape(-1, x.shape[1] * passes, *x.shape[2:])
 
 
 def half_size(packed: Tensor) -> Tensor:
@@ -174,16 +194,18 @@ class LatentCoder(nn.Module):
         super().__init__()
         pairs = (config.eye, config.wide, config.blocks, config.brush, config.strokes, config.features)
         eye, wide, blocks, brush, strokes, features = (pair[frames > 1] for pair in pairs)
+        passes = 1 if config.together else frames
+        blocks = blocks if config.temporal or frames == 1 else 0
         self.frames = frames
         self.linear = Linear(frames)
-        self.eye = Eye(frames, eye, wide)
+        self.eye = Eye(frames, eye, wide, passes)
         self.into = nn.ModuleList(Block(wide) for _ in range(blocks))
         self.ask = TextAttention(wide, config.text)
         self.head = Pointwise(2 * wide, LATENTS, zero=True)
         self.embed = nn.Conv2d(LATENTS, wide, 3, padding=1)
         self.answer = TextAttention(wide, config.text)
         self.out = nn.ModuleList(Block(wide) for _ in range(blocks))
-        self.brush = Brush(frames, wide, brush, strokes, features)
+        self.brush = Brush(frames, wide, brush, strokes, features, passes)
         self.prior = Prior(config)
         self.log_step = Knots(torch.zeros(KNOTS, LATENTS))
 

@@ -125,8 +125,8 @@ def _config(family: Family, text: str) -> Any:
     values |= {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
     config = family.config(**values)
     for name, value in asdict(config).items():
-        sizes = value if isinstance(value, tuple) else (value,)
-        if any(isinstance(size, int) and not 1 <= size <= MAX_SIZE for size in sizes):
+        sizes, least = (value, 0) if isinstance(value, tuple) else ((value,), 1)  # a part in a list may be left out
+        if any(isinstance(size, int) and not isinstance(size, bool) and not least <= size <= MAX_SIZE for size in sizes):
             raise ValueError(f"{name} is out of range")
     return config
 

@@ -82,9 +82,11 @@ class CrossmodalTask(Task):
 
     def compile(self) -> None:
         """The steps' shapes never change, so this pays after a minute."""
-        key = self.model.key
-        for network in (key.encoder, key.decoder, key.refiner, self.model.anchor.refiner, self.model.between.refiner):
-            network.compile()
+        networks = [self.model.key.encoder, self.model.key.decoder,
+                    *(coder.refiner for coder in (self.model.key, self.model.anchor, self.model.between))]
+        for network in networks:
+            if network is not None:
+                network.compile()
 
     def step(self, clips: Clips, texts: Texts, update: Callable[[], None]) -> Figures:
         """One batch of clips, window after window: each is a step of the optimiser, and begins where the last ended.

@@ -11,7 +11,7 @@ from torch import Tensor
 from xvcodec.models.coder import RATE_WEIGHT
 from xvcodec.models.crossmodal import pack
 from xvcodec.models.latent import CHUNK, FLOOR, SMALL, LatentModel, step_of
-from xvcodec.training.data import Clips
+from xvcodec.training.data import Batch, Clips
 from xvcodec.training.latent_start import fit
 from xvcodec.training.rate import laplace_bits, noisy, quantised, rounded, scale_of, unless_skipped
 from xvcodec.training.recipe import Recipe
@@ -24,12 +24,14 @@ class LatentRecipe(Recipe):
 
     chunks: int = 2  # chunks of four frames in a clip, behind its first frame
     plain: float = 0.6  # share of the clips and photographs whose latents are not quantised
+    stills: int = 0  # of the clips of a step, how many are photographs that stand still
+    video_only: bool = False  # single pictures come from the clips, not from photographs
     linear: float = 0.05  # factor for the linear paths, which start at an optimum
 
 
 RECIPES = {
     "crossmodal-latent-cpu": LatentRecipe(SMALL, minutes=45, batch=4, photographs=4, size=96, rate=1e-3, filter=3.0,
-                                          averaging=0.998, fall=0.35),
+                                          averaging=0.998, fall=0.35, probes=8),
     "crossmodal-latent": LatentRecipe(SMALL, minutes=25, batch=32, photographs=32, size=192, rate=8e-4, filter=3.0),
 }
 
@@ -111,8 +113,7 @@ class LatentTask(Task):
     def step(self, clips: Clips, texts: Texts, update: Callable[[], None]) -> Figures:
         """One batch; the first frames of its clips train with the photographs."""
         recipe = self.recipe
-        batch, photographs = (clips.clips(recipe.batch, recipe.chunks, recipe.size),
-                              clips.photographs(recipe.photographs, recipe.size))
+        batch, photographs = self._batch(clips)
         figures: dict[str, Tensor] = {}
         text = texts([*photographs.captions, *batch.captions])
         q, plain = self._qualities(recipe.photographs + recipe.batch)
@@ -136,6 +137,20 @@ class LatentTask(Task):
         update()
         frames = recipe.photographs + recipe.batch * (1 + recipe.chunks * CHUNK)
         return Figures(figures, recipe.size**2 * frames)
+
+    def _batch(self, clips: Clips) -> tuple[Batch, Batch]:
+        """Clips, and single pictures."""
+        recipe = self.recipe
+        batch = clips.clips(recipe.batch, recipe.chunks, recipe.size)
+        if recipe.video_only:
+            return batch, clips.clips(recipe.photographs, 0, recipe.size)
+        photographs = clips.photographs(recipe.photographs + recipe.stills, recipe.size)
+        for number in range(recipe.stills):
+            batch.luma[number], batch.chroma[number] = photographs.luma[-1 - number], photographs.chroma[-1 - number]
+            batch.captions[number] = ""
+        keep = slice(0, recipe.photographs)
+        return batch, Batch(photographs.luma[keep], photographs.chroma[keep], photographs.fields[keep],
+                            photographs.captions[keep])
 
     def _qualities(self, count: int) -> tuple[Tensor, Tensor]:
         """Qualities [N], 0 where nothing is quantised, and where that is."""

@@ -22,6 +22,7 @@ from xvcodec.families import family
 from xvcodec.text.load import load_text_encoder
 from xvcodec.training import parallel
 from xvcodec.training.data import Clips
+from xvcodec.training.probe import probe
 from xvcodec.training.recipe import Recipe
 from xvcodec.training.task import Task
 
@@ -53,6 +54,7 @@ class Trainer:
         if device.type == "cuda":
             self.task.compile()
         self.step, self.minutes, self.pixels = 0, 0.0, 0
+        self.processor = 0.0  # minutes of this process's own time, which other work on the machine does not lengthen
         self.norm = 0.0  # usual size of the gradient: one far above it would upset what many steps have learned
         if checkpoint.exists():
             self._load()
@@ -60,6 +62,7 @@ class Trainer:
             self.task.start(self.clips)
             parallel.broadcast(self.model)
             self.average = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+            torch.manual_seed(recipe.seed)  # models of other sizes see the same noise and qualities
 
     def _load(self) -> None:
         saved = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
@@ -70,6 +73,7 @@ class Trainer:
         except ValueError:  # the groups have changed since: the warm-up makes new statistics
             self.report(json.dumps({"optimiser": "new"}))
         self.step, self.minutes, self.pixels = saved["step"], saved["minutes"], saved["pixels"]
+        self.processor = saved.get("processor", 0.0)
         fresh = self.recipe.seed + self.step * 1000 + parallel.rank()  # not the crops of the first run again
         self.clips.rng = np.random.default_rng(fresh)
         torch.manual_seed(fresh)
@@ -82,7 +86,7 @@ class Trainer:
         torch.save({"model": self.model.state_dict(), "average": self.average, "recipe": asdict(self.recipe),
                     "family": self.recipe.model.family,
                     "optimiser": self.optimiser.state_dict(), "step": self.step, "minutes": self.minutes,
-                    "pixels": self.pixels}, partial)
+                    "pixels": self.pixels, "processor": self.processor}, partial)
         os.replace(partial, self.checkpoint)
 
     def train(self) -> None:
@@ -94,34 +98,51 @@ class Trainer:
 
     def _run(self) -> None:
         start = saved = told = time.monotonic()
-        before, first = self.minutes, self.step
-        sums: dict[str, float | Tensor] = {}
+        before, first, own = self.minutes, self.step, self.processor - time.process_time() / 60.0
+        sums: dict[str, list[Tensor]] = {}
         count = 0
         self.model.train()
-        while (spent := (time.monotonic() - start) / 60.0) < self.recipe.minutes:
+        self._probe()
+        while (left := self._left(self.step - first, (time.monotonic() - start) / 60.0)) > 0.0:
             for group in self.optimiser.param_groups:
-                group["lr"] = self.recipe.rate * group["factor"] * self._factor(self.step - first, spent)
+                group["lr"] = self.recipe.rate * group["factor"] * self._factor(self.step - first, left)
             figures = self.task.step(self.clips, self._texts, self._update)
             self.pixels += figures.pixels
             for name, value in figures.values.items():
-                sums[name] = sums.get(name, 0.0) + value
+                sums.setdefault(name, []).append(value)
             count += 1
             self.step += 1
             self.minutes = before + (time.monotonic() - start) / 60.0
+            self.processor = own + time.process_time() / 60.0
             if time.monotonic() - told > 30.0:
                 told = time.monotonic()
-                means = {name: round(float(value) / count, 4) for name, value in sums.items()}
-                self.report(json.dumps(means | {"step": self.step, "minutes": round(self.minutes, 2),
-                                                "Gpx": round(self.pixels / 1e9, 4)}))
+                self._tell(sums, count)
                 sums, count = {}, 0
             if time.monotonic() - saved > 180.0:
                 saved = time.monotonic()
                 self.save()
                 self.clips.refresh()
+                self._probe()
+        self._probe()
 
-    def _factor(self, steps: int, spent: float) -> float:
-        left = (self.recipe.minutes - spent) / (self.recipe.minutes * self.recipe.fall)
-        return min(1.0, (steps + 1) / self.recipe.warm) * (0.02 + 0.98 * min(1.0, max(0.0, left)))
+    def _tell(self, sums: dict[str, list[Tensor]], count: int, prefix: str = "") -> None:
+        """Means of some figures, and where the run is."""
+        means = {prefix + name: round(float(torch.stack(values).mean()), 4) for name, values in sums.items()}
+        self.report(json.dumps(means | {"steps": count, "step": self.step, "minutes": round(self.minutes, 2),
+                                        "processor": round(self.processor, 2), "Gpx": round(self.pixels / 1e9, 4)}))
+
+    def _probe(self) -> None:
+        if self.recipe.probes:
+            self._tell(probe(self.task, self.average, self.clips, self._texts, self.optimiser.zero_grad,
+                             self.recipe.probes), 1, "probe_")
+
+    def _left(self, steps: int, spent: float) -> float:
+        """Share of this run that is still to come, after so many steps and minutes of it."""
+        left = 1.0 - spent / self.recipe.minutes
+        return min(left, 1.0 - steps / self.recipe.steps) if self.recipe.steps else left
+
+    def _factor(self, steps: int, left: float) -> float:
+        return min(1.0, (steps + 1) / self.recipe.warm) * (0.02 + 0.98 * min(1.0, left / self.recipe.fall))
 
     def _texts(self, captions: Sequence[str]) -> tuple[Tensor, Tensor]:
         kept = [caption if torch.rand(()) >= self.recipe.caption_drop else "" for caption in captions]

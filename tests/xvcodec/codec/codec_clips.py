@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -10,20 +11,22 @@ from typing import Any
 import numpy as np
 from xvc_bitstream import AudioPacket, AudioTrack, Gop, get_coder
 
+import xvcodec
 from xvcodec.codec.entropy import StreamReader
 from xvcodec.codec.guidance import Guidance
 from xvcodec.codec.planes import padded_size
 from xvcodec.codec.session import Session
 from xvcodec.families import family_of
-from xvcodec.media import Frame, VideoInfo, open_video, open_writer
+from xvcodec.media import Frame, VideoInfo, open_video, open_writer, to_rgb
 from xvcodec.models.weights import LoadedModel
-from xvcodec.options import EncodeOptions
+from xvcodec.options import DecodeOptions, EncodeOptions
 from xvcodec.runtime.base import Runtime
 from xvcodec.runtime.torch_runtime import TorchRuntime
 from xvcodec.text.load import load_text_encoder
 
 INFO = VideoInfo(64, 48, primaries=1, transfer=1, matrix=1, time_base=Fraction(1, 90000), frame_rate=Fraction(30))
 FAST = {"model": "crossmodal-fast", "backend": "torch", "device": "cpu"}
+QUICK = DecodeOptions(backend="torch", device="cpu")
 STEP = 3000
 
 
@@ -115,3 +118,15 @@ def largest_difference(a: Sequence[Frame], b: Sequence[Frame]) -> int:
     """Largest difference of any sample of two clips, levels."""
     return max(int(np.abs(p.astype(int) - q.astype(int)).max())
                for one, other in zip(a, b, strict=True) for p, q in zip(one.planes, other.planes, strict=True))
+
+
+def frames_of(path: Any, **more: Any) -> list[Frame]:
+    """Decoded frames of an .xvc file."""
+    with xvcodec.open(path, replace(QUICK, **more)) as video:
+        return list(video.frames())
+
+
+def psnr(a: Sequence[Frame], b: Sequence[Frame], info: VideoInfo) -> float:
+    """Mean PSNR-RGB, computed here."""
+    errors = [np.mean((to_rgb(x, info).astype(float) - to_rgb(y, info)) ** 2) for x, y in zip(a, b, strict=True)]
+    return float(np.mean([10 * np.log10(255**2 / error) for error in errors]))

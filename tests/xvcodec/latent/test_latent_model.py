@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 import torch
 from latent_models import TINY, baked, trainable
 from torch import Tensor
+from xvc_bitstream import TableSet, log_scales
 
 from xvcodec.families import FAMILIES, family, family_of
 from xvcodec.models.cost import kmac_per_pixel
 from xvcodec.models.crossmodal import CHROMA, pack
-from xvcodec.models.latent import CHUNK, FRAMES, LATENTS, SMALL, LatentModel, full_pack, half_size
+from xvcodec.models.latent import (
+    CHUNK,
+    FRAMES,
+    LATENTS,
+    SMALL,
+    LatentConfig,
+    LatentModel,
+    apart,
+    full_pack,
+    half_size,
+    joined,
+)
+from xvcodec.models.weights import load_file, save_model
+from xvcodec.training.bake import REACH
 from xvcodec.training.latent import loss_of, run
+from xvcodec.training.rate import LARGEST, SMALLEST
 
 NO_TEXT = (torch.zeros(2, 0, 96), torch.zeros(2, 0))
 
@@ -28,6 +46,39 @@ def test_shapes(kind: str, h: int, w: int) -> None:
     latent = coder.analyse(pictures, *NO_TEXT)
     assert latent.shape == (2, LATENTS, h, w)
     assert coder.synthesise(latent, torch.zeros(2), *NO_TEXT).shape == pictures.shape
+
+
+ALONE = replace(TINY, together=False, eye=(4, 8), brush=(6, 12), features=(2, 4))
+
+
+def test_a_plain_spatial_stage_sees_one_frame_at_a_time() -> None:
+    torch.manual_seed(0)
+    coder, pictures = LatentModel(ALONE).clip.eval(), packed("clip")
+    torch.nn.init.normal_(coder.brush.head.weight)
+    other = pictures.clone()
+    other[:, 96:192] += 0.1
+    assert coder.analyse(pictures, *NO_TEXT).shape == (2, LATENTS, 4, 4)
+    rough, features = torch.rand(2, 96 * CHUNK, 4, 4), torch.rand(2, 2 * TINY.wide[1], 4, 4)
+    changed = rough.clone()
+    changed[:, 96:192] += 0.1
+    q = torch.tensor([0.0, 40.0])
+    change = (coder.brush(changed, features, q) - coder.brush(rough, features, q)).abs().amax((0, 2, 3)).reshape(CHUNK, 96)
+    assert change[1].min() > 0 and not change[[0, 2, 3]].any()
+    assert torch.equal(joined(apart(pictures, CHUNK), CHUNK), pictures)
+
+
+def test_without_a_temporal_stage_only_clips_change() -> None:
+    model = LatentModel(replace(TINY, temporal=False))
+    assert len(model.clip.into) == len(model.clip.out) == 0
+    assert len(model.image.into) == len(model.image.out) == TINY.blocks[0]
+
+
+@pytest.mark.parametrize("config", [ALONE, replace(TINY, temporal=False)])
+def test_parts_that_are_switched_off_are_in_the_weights_file(config: LatentConfig, tmp_path: Path) -> None:
+    model = LatentModel(config)
+    family_of(model).freeze(model)
+    path = save_model(model, TableSet.laplace(log_scales(64, SMALLEST, LARGEST), REACH), None, tmp_path)
+    assert load_file(path).module.config == config
 
 
 def test_networks_start_as_no_change() -> None:

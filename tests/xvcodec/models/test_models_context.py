@@ -18,9 +18,9 @@ def made(channels: int = 3) -> Context:
     return context
 
 
-def inputs(height: int, width: int) -> tuple[Tensor, Tensor, Tensor]:
+def inputs(height: int, width: int) -> tuple[Tensor, Tensor]:
     torch.manual_seed(1)
-    return torch.randn(2, 3, height, width), torch.rand(2, 3, 1, 1) + 0.5, torch.randn(2, 3, height, width) * 4
+    return torch.rand(2, 3, 1, 1) + 0.5, torch.randn(2, 3, height, width) * 4
 
 
 def test_each_pass_has_neighbours_in_earlier_ones() -> None:
@@ -35,22 +35,22 @@ def test_each_pass_has_neighbours_in_earlier_ones() -> None:
 
 @pytest.mark.parametrize("size", [(2, 2), (5, 6), (16, 10), (1, 9)])
 def test_deciding_on_the_way_and_afterwards_are_the_same(size: tuple[int, int]) -> None:
-    context, (means, step, latent) = made(), inputs(*size)
-    added = context(means, step, lambda expected: (latent - expected).round())
-    symbols, order = (latent - means).round(), pass_of(*size, CPU)
+    context, (step, latent) = made(), inputs(*size)
+    means = context(latent, step, lambda expected: (latent - expected).round())
+    symbols, order = latent.round(), pass_of(*size, CPU)
     for number in range(1, PASSES):  # as the encoder does
-        now = context(means, step, lambda _: symbols)  # noqa: B023
-        symbols = torch.where(order == number, (latent - means - now).round(), symbols)
-    assert torch.equal(context(means, step, lambda _: symbols), added)
-    assert float((symbols + means + added - latent).abs().max()) <= 0.5 + 1e-5
+        now = context(symbols, step, lambda _: symbols)  # noqa: B023
+        symbols = torch.where(order == number, (latent - now).round(), symbols)
+    assert torch.equal(context(symbols, step, lambda _: symbols), means)
+    assert float((symbols + means - latent).abs().max()) <= 0.5 + 1e-5
 
 
 def test_later_symbols_change_nothing_before_them() -> None:
-    context, (means, step, latent) = made(), inputs(8, 8)
+    context, (step, latent) = made(), inputs(8, 8)
     order = pass_of(8, 8, CPU)
     for number in range(PASSES - 1):
         other = torch.where(order > number, latent.round() + 3.0, latent.round())
-        was, now = (context(means, step, lambda _, symbols=symbols: symbols) for symbols in (latent.round(), other))
+        was, now = (context(latent, step, lambda _, symbols=symbols: symbols) for symbols in (latent.round(), other))
         assert torch.equal(was[..., order <= number + 1], now[..., order <= number + 1])
 
 
@@ -58,9 +58,9 @@ def test_a_flat_picture_is_expected_everywhere() -> None:
     context = Context(1).requires_grad_(False)
     context.weight.fill_(0.25)
     value = torch.full((1, 1, 11, 7), 5.0)
-    added = context(torch.zeros_like(value), torch.ones(1, 1, 1, 1), lambda expected: value - expected)
+    means = context(value, torch.ones(1, 1, 1, 1), lambda expected: value - expected)
     order = pass_of(11, 7, CPU)
-    assert torch.allclose(added[..., order > 0], torch.tensor(5.0)) and not added[..., order == 0].any()
+    assert torch.allclose(means[..., order > 0], torch.tensor(5.0)) and not means[..., order == 0].any()
 
 
 def test_neighbours_beyond_the_edge_are_the_mean_of_the_others() -> None:

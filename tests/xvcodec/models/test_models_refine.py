@@ -26,14 +26,14 @@ def inputs(pictures: int, count: int = 2) -> tuple[Tensor, Tensor, Tensor, Tenso
 
 def test_it_starts_as_no_change() -> None:
     rough, base, trunk, step = inputs(1)
-    assert torch.equal(refiner(1, False)(rough, base, trunk, step), rough)
+    assert torch.equal(refiner(1, False)(rough, base, step, trunk), rough)
 
 
 def test_each_sample_is_filtered_on_its_own() -> None:
     rough, base, trunk, step = inputs(3)
     filter_ = refiner(3, True)
-    together = filter_(rough, base, trunk, step)
-    alone = filter_(rough[1:], base[1:], trunk[1:], step[1:])
+    together = filter_(rough, base, step, trunk)
+    alone = filter_(rough[1:], base[1:], step[1:], trunk[1:])
     assert together.shape == rough.shape and not torch.equal(together, rough)
     assert torch.allclose(together[1:], alone, atol=1e-6)
 
@@ -43,15 +43,15 @@ def test_pictures_of_a_sample_do_not_mix() -> None:
     other = rough.clone()
     other[:, 96:192] += 0.1 * torch.rand(2, 96, 4, 8)
     filter_ = refiner(3, True)
-    changed = (filter_(other, base, trunk, step) - filter_(rough, base, trunk, step)).abs().amax((0, 2, 3))
+    changed = (filter_(other, base, step, trunk) - filter_(rough, base, step, trunk)).abs().amax((0, 2, 3))
     assert changed[:96].max() == 0 and changed[192:].max() == 0 and changed[96:192].max() > 0
 
 
 def test_brightness_passes_through() -> None:
     rough, base, trunk, step = inputs(1)
     filter_ = refiner(1, True)
-    brighter = filter_(rough + 0.25, base + 0.25, trunk, step)
-    assert torch.allclose(brighter, filter_(rough, base, trunk, step) + 0.25, atol=1e-5)
+    brighter = filter_(rough + 0.25, base + 0.25, step, trunk)
+    assert torch.allclose(brighter, filter_(rough, base, step, trunk) + 0.25, atol=1e-5)
 
 
 def test_key_frames_have_no_prediction_to_look_at() -> None:
@@ -59,4 +59,11 @@ def test_key_frames_have_no_prediction_to_look_at() -> None:
     torch.manual_seed(0)
     made = Refiner(1, False, TRUNK, 8, 1, 2).eval().requires_grad_(False)
     torch.nn.init.normal_(made.head.weight, std=0.1)
-    assert torch.equal(made(rough, base, trunk, step), made(rough, torch.zeros_like(base), trunk, step))
+    assert torch.equal(made(rough, base, step, trunk), made(rough, torch.zeros_like(base), step, trunk))
+
+
+def test_predicted_pictures_need_no_decoder() -> None:
+    rough, base, _, step = inputs(1)
+    made = Refiner(1, True, 0, 8, 1, 0).eval().requires_grad_(False)
+    torch.nn.init.normal_(made.head.weight, std=0.1)
+    assert made.lift is None and not torch.equal(made(rough, base, step), rough)

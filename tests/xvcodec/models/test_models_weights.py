@@ -16,25 +16,19 @@ from hypothesis import strategies as st
 from safetensors.torch import save
 from xvc_bitstream import TableSet, log_scales
 
-from xvcodec.codec.fields import FieldContexts
+from xvcodec.codec.crossmodal import CrossmodalContexts
 from xvcodec.errors import ModelError
 from xvcodec.models.crossmodal import Crossmodal, CrossmodalConfig
-from xvcodec.models.integer import IntegerScales
-from xvcodec.models.steps import KINDS
 from xvcodec.models.weights import MAX_BYTES, load_file, load_for, load_model, save_model
 
-TINY = CrossmodalConfig("tiny", width=12, key_blocks=(1, 1), anchor_blocks=(1, 1), between_blocks=(1, 1),
-                        leading=(6, 5, 4), hyper=4, context=5, memory=4, text=8)
+TINY = CrossmodalConfig("tiny", width=12, key_blocks=(1, 1), leading=6, context=5, text=8)
 
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
-    module = Crossmodal(TINY)
-    for kind in KINDS:
-        prior = getattr(module, kind).prior
-        prior.scales = IntegerScales.bake(prior.scales)
-    return save_model(module, TableSet.laplace(log_scales(), 40), FieldContexts.default(), tmp_path_factory.mktemp("w"))
+    tables, contexts = TableSet.laplace(log_scales(), 40), CrossmodalContexts.default()
+    return save_model(Crossmodal(TINY), tables, contexts, tmp_path_factory.mktemp("w"))
 
 
 def named(folder: Path, data: bytes) -> Path:
@@ -142,5 +136,6 @@ def test_tables_of_shipped_models_fall_from_zero() -> None:
     for name in ("crossmodal", "crossmodal-fast"):
         tables = load_model(name).tables
         zero = -tables.lowest
-        assert len(tables) == 64 and (tables.frequencies.argmax(axis=1)[:48] == zero).all()
-        assert np.all(np.diff(tables.frequencies[:, zero].astype(int)) <= 0)  # wider and wider
+        laplace = tables.frequencies[:64]
+        assert (laplace.argmax(axis=1)[:48] == zero).all()
+        assert np.all(np.diff(laplace[:, zero].astype(int)) <= 0)  # wider and wider

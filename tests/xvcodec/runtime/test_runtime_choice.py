@@ -109,7 +109,7 @@ def test_cuda_options_avoid_the_known_traps() -> None:
 def test_graphs_that_are_not_there_are_an_error(model: Crossmodal, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     with pytest.raises(ModelError, match="xvc export"):
-        OnnxRuntime(model, tmp_path).run("key.scales", example_inputs(model, "key.scales", 64, 64))
+        OnnxRuntime(model, tmp_path).run("key.context", example_inputs(model, "key.context", 64, 64))
 
 
 def test_precision_follows_the_cpu(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_precision_follows_the_cpu(tmp_path: Path) -> None:
     assert resolve_precision("float32", torch.device("cpu"))[0] == "float32"
 
 
-@pytest.mark.parametrize(("step", "count", "message"), [("key.dream", 2, "no step"), ("key.scales", 3, "takes 2")])
+@pytest.mark.parametrize(("step", "count", "message"), [("key.dream", 2, "no step"), ("key.context", 3, "takes 2")])
 def test_wrong_calls_are_explained(exact: TorchRuntime, step: str, count: int, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         exact.run(step, [torch.zeros(1)] * count)
