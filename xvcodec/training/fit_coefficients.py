@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from xvc_bitstream.tables import TableSet
 
-from xvcodec.codec.coefficient_contexts import AROUND, CLASSES, UNIT, CoefficientContexts, layout
+from xvcodec.codec.coefficient_contexts import AROUND, CLASSES, LIMIT, TOP, UNIT, CoefficientContexts, layout
 from xvcodec.codec.field_contexts import BUCKETS, EDGES
 from xvcodec.codec.quantise import SKIP
 from xvcodec.codec.quincunx import STEPS
@@ -75,8 +75,17 @@ class Weights(nn.Module):
         """The same as integers."""
         bias = self._bias(torch.arange(QUALITIES) + 0.5)
         arrays = (bias, self._around(), F.softplus(self.own), F.softplus(self.other))
-        whole = [(array * UNIT).round().int().numpy() for array in arrays]
+        scale = (0.99 * LIMIT / UNIT / self._most(*arrays)).clamp_max(1.0)  # where weights hardly matter they may run away
+        whole = [(array * scale * UNIT).round().int().numpy() for array in arrays]
         return CoefficientContexts(self.patch, self.pictures, whole[0], whole[1], whole[2], whole[3], tables)
+
+
+    def _most(self, bias: Tensor, around: Tensor, own: Tensor, other: Tensor) -> Tensor:
+        """The largest sum that each channel could have, [L]."""
+        near = torch.stack([torch.ones_like(bias[0]), *(matrix.sum(0) for matrix in self.near)])
+        mine = torch.stack([matrix.sum(0) for matrix in self.mine])
+        beside = 4 * (around * near).sum(1).amax(0) + 2 * (other * near).sum(0)
+        return bias.amax(0) + TOP * (beside + (own * mine).sum(0))
 
 
 def fit_weights(rows: Rows, patch: int, pictures: int, steps: int, report: Callable[[str], None]) -> Weights:
