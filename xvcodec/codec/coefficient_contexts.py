@@ -35,6 +35,7 @@ AROUND, OWN, OTHER = 3, 4, 3
 frequencies, those a little farther, all of earlier groups, those of the group before. Of another picture: as neighbours."""
 CLASSES = 3
 """Tables are chosen apart for the lowest, low and other frequencies."""
+_EDGES = EDGES.astype(np.float32)
 _GROUP_STARTS = (1, 2, 3, 4, 5, 7, 9, 15)
 """Sums of the two frequencies at which a new group begins; of a chroma plane, those of luma at twice the frequency."""
 
@@ -123,10 +124,9 @@ class CoefficientContexts:
         other = sum(m * w for m, w in zip(near, self.other, strict=True))
         return around.astype(np.float32), np.asarray(own, np.float32), np.asarray(other, np.float32)
 
-    def table(self, sums: Floats, channels: NDArray[np.intp]) -> NDArray[np.uint8]:
-        """Tables for sums [.., C] of some channels [C]."""
-        bucket = np.searchsorted(EDGES.astype(np.float32), sums, side="right")
-        return self.tables[self.layout.classes[channels], bucket]
+    def table(self, sums: Floats, classes: NDArray[np.intp]) -> NDArray[np.uint8]:
+        """Tables for sums [.., C] of channels of some classes [C]."""
+        return self.tables[classes, np.searchsorted(_EDGES, sums, side="right")]
 
     def to_tensors(self) -> dict[str, NDArray[np.generic]]:
         """Writable copies by name, for a weights file."""

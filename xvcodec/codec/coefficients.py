@@ -2,6 +2,9 @@
 
 Positions go in the order of a quincunx, and of each its groups of channels from low to high frequency; one call of
 the coder takes a group of all positions of a step. What the other side will know is all that a table depends on.
+
+Inside, channels lie in the order of coding, so that a group is a slice; and what has been found is added to the sums of
+later groups at once, because most of it is zero.
 """
 
 from __future__ import annotations
@@ -15,63 +18,85 @@ from xvcodec.codec.coefficient_contexts import TOP, CoefficientContexts, Floats,
 from xvcodec.codec.quantise import SKIP
 from xvcodec.codec.quincunx import quincunx
 
-Take = Callable[[NDArray[np.intp], NDArray[np.intp], NDArray[np.uint8]], Ints]
-"""(positions [P], channels [C], tables [P, C]) -> symbols [P, C], zero where the table is below SKIP."""
+Sizes = NDArray[np.uint8]
+Take = Callable[[NDArray[np.intp], slice, NDArray[np.uint8]], Ints]
+"""(positions [P], channels in the order of coding, tables [P, C]) -> symbols [P, C], zero where the table is below SKIP."""
 
 
 class Contexts:
     """`CoefficientContexts` made ready for walking."""
 
     def __init__(self, contexts: CoefficientContexts) -> None:
-        self.contexts, self.groups = contexts, contexts.layout.groups
-        self.around, own, self.other = contexts.matrices()
-        self.own = [np.ascontiguousarray(own[:, channels]) for channels in self.groups]
+        groups = contexts.layout.groups
+        self.order: NDArray[np.intp] = np.concatenate(groups)
+        """Channels in the order of coding."""
+        self.place = np.argsort(self.order)
+        ends = np.cumsum([group.size for group in groups])
+        self.slices = [slice(int(end - group.size), int(end)) for group, end in zip(groups, ends, strict=True)]
+        around, own, other = contexts.matrices()
+        self.around, self.own, self.other = (np.ascontiguousarray(matrix[..., self.order, :][..., self.order])
+                                             for matrix in (around, own, other))
+        self.bias = contexts.bias[:, self.order].astype(np.float32)
+        self.classes = contexts.layout.classes[self.order]
+        self.contexts = contexts
 
-    def walk(self, height: int, width: int, quality: float, other: Floats | None, take: Take,
+    def walk(self, height: int, width: int, quality: float, other: Sizes | None, take: Take,
              begin: Callable[[int, Ints], None] = lambda number, symbols: None) -> Ints:
         """Go over a latent of height x width positions.
 
         Args:
             quality: of the picture, crf.
-            other: sizes of another picture's latent, [h * w, L], whole numbers from 0 to 2 TOP; None for none.
+            other: sizes of another picture's latent, [h * w, L], 0 to 2 TOP, channels in their own order; None for none.
             take: codes or decodes the symbols of a step and group.
-            begin: called before each step with its number and the symbols so far, [h * w, L].
+            begin: called before each step with its number and the symbols so far, [h * w, L], in the order of coding.
         Returns:
-            all symbols, [h * w, L].
+            all symbols, [h * w, L], channels in their own order.
         """
-        bias = self.contexts.bias[int(quality)].astype(np.float32)
+        bias = self.bias[int(quality)]
         symbols = np.zeros((height * width, bias.size), np.int32)
-        sizes = np.zeros((height * width, bias.size), np.float32)
-        usual = [self.contexts.table(bias[channels], channels) for channels in self.groups]
+        sizes = np.zeros(symbols.shape, np.uint8)
+        beside = None if other is None else other[:, self.order]
+        usual = self.contexts.table(bias, self.classes)
         for number, step in enumerate(quincunx(height, width)):
             if not step.places.size:
                 continue
             begin(number, symbols)
-            near = None if step.neighbours is None else sizes[step.neighbours].sum(0)
-            beside = None if other is None else other[step.places]
-            active = np.zeros(step.places.size, bool)
-            for known in (near, beside):
-                if known is not None:
-                    active |= known.any(1)
-            sums = np.repeat(bias[None], step.places.size, 0)
-            if near is not None:
-                sums[active] += near[active] @ self.around[number - 1]
-            if beside is not None:
-                sums[active] += beside[active] @ self.other
-            mine = np.zeros((step.places.size, bias.size), np.float32)
-            for channels, own, plain in zip(self.groups, self.own, usual, strict=True):
-                rows = np.flatnonzero(active) if plain.max() < SKIP else np.arange(active.size)
+            sums, active = self._known(number, step.neighbours, step.places, sizes, beside, bias)
+            for channels in self.slices:
+                everywhere = bool((usual[channels] >= SKIP).any())
+                rows = np.arange(active.size) if everywhere else np.flatnonzero(active)
                 if not rows.size:
                     continue
-                table = self.contexts.table(sums[np.ix_(rows, channels)] + mine[rows] @ own, channels)
-                found = take(step.places[rows], channels, table)
-                symbols[np.ix_(step.places[rows], channels)] = found
-                mine[np.ix_(rows, channels)] = size = np.minimum(np.abs(found), TOP)
-                active[rows] |= size.any(1)
-            sizes[step.places] = mine
-        return symbols
+                places = step.places[rows]
+                table = self.contexts.table(sums[rows, channels], self.classes[channels])
+                found = take(places, channels, table)
+                some = np.flatnonzero(found.any(1))
+                if some.size:
+                    size = np.minimum(np.abs(found[some]), TOP)
+                    sums[rows[some]] += size.astype(np.float32) @ self.own[channels]
+                    active[rows[some]] = True
+                    symbols[places[some], channels] = found[some]
+                    sizes[places[some], channels] = size
+        return symbols[:, self.place]
+
+    def _known(self, number: int, neighbours: NDArray[np.intp] | None, places: NDArray[np.intp], sizes: Sizes,
+               beside: Sizes | None, bias: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+        """Sums of a step's positions before any of their own symbols, [P, L], and where something is known at all."""
+        sums = np.repeat(bias[None], places.size, axis=0)
+        active = np.zeros(places.size, bool)
+        parts: list[tuple[Sizes, Floats]] = []
+        if neighbours is not None:
+            a, b, c, d = (sizes[each] for each in neighbours)
+            parts.append((a + b + c + d, self.around[number - 1]))  # at most 4 TOP
+        if beside is not None:
+            parts.append((beside[places], self.other))
+        for near, matrix in parts:
+            some = np.flatnonzero(near.any(1))
+            sums[some] += near[some].astype(np.float32) @ matrix
+            active[some] = True
+        return sums, active
 
 
-def sizes_of(symbols: Ints) -> Floats:
-    """Sizes as contexts see them, whole float32 numbers from 0 to TOP."""
-    return np.minimum(np.abs(symbols), TOP).astype(np.float32)
+def sizes_of(symbols: Ints) -> Sizes:
+    """Sizes as contexts see them, 0 to TOP."""
+    return np.minimum(np.abs(symbols), TOP).astype(np.uint8)

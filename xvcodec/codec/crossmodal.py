@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xvcodec.codec.coefficient_contexts import CoefficientContexts, Floats, Ints
-from xvcodec.codec.coefficients import Contexts, sizes_of
+from xvcodec.codec.coefficients import Contexts, Sizes, Take, sizes_of
 from xvcodec.codec.family import CodedGop, Guide, PassStream, Planes, ReadPass, ReadStream, Requirements
 from xvcodec.codec.field_contexts import COMPONENTS
 from xvcodec.codec.fields import FieldContexts, decode_fields, encode_fields
@@ -232,15 +232,17 @@ class _Pass:
         """Code a key frame and return what the decoder will have: luma, chroma."""
         q = self._quality("key")
         latent = self.runtime.run("key.analyse", (luma, chroma, q, *_guide("key", self.guide)))[0]
-        rest = _rows(latent)
+        contexts = self.codec.contexts["key"]
+        rest = _rows(latent, contexts.order)
         plain = rest.copy()
 
         def expect(number: int, symbols: Ints) -> None:
             """Take off what the neighbours that are final tell; the first step has none."""
             if number:
-                means = self.runtime.run("key.context", (_latent(symbols, latent.shape).to(latent.device), q))[0]
-                leading = means.shape[1]
-                rest[:, :leading] = plain[:, :leading] - _rows(means)
+                so_far = _latent(symbols[:, contexts.place], latent.shape).to(latent.device)
+                means = self.runtime.run("key.context", (so_far, q))[0]
+                leading = contexts.place[: means.shape[1]]
+                rest[:, leading] = plain[:, leading] - _rows(means)
 
         symbols = self._walk("key", rest, latent.shape, expect).to(latent.device)
         return self.runtime.run("key.synthesise", (symbols, q, *_guide("key", self.guide)))
@@ -249,19 +251,20 @@ class _Pass:
         """Code predicted pictures and return what the decoder will have: luma, chroma."""
         q = self._quality(kind)
         latent = self.runtime.run(f"{kind}.analyse", (luma, chroma, *state, q))[0]
-        symbols = self._walk(kind, _rows(latent), latent.shape).to(latent.device)
+        rest = _rows(latent, self.codec.contexts[kind].order)
+        symbols = self._walk(kind, rest, latent.shape).to(latent.device)
         return self.runtime.run(f"{kind}.synthesise", (symbols, *state, q))
 
     def _quality(self, kind: str) -> Tensor:
         return torch.full((1,), self.quality_of[kind], device=self.runtime.device)
 
     def _walk(self, kind: str, rest: Floats, shape: torch.Size, begin: Callable[[int, Ints], None] | None = None) -> Tensor:
-        """Round a latent in the order of coding; [h * w, L] in quantiser steps -> whole numbers in `shape`."""
+        """Round a latent, [h * w, L] in quantiser steps, channels in the order of coding -> whole numbers in `shape`."""
         passes = self.passes.setdefault(kind, [])
         done = self.latents.setdefault(kind, [])
 
-        def take(places: NDArray[np.intp], channels: NDArray[np.intp], table: NDArray[np.uint8]) -> Ints:
-            found = self.codec.quantiser.whole(rest[np.ix_(places, channels)], table)
+        def take(places: NDArray[np.intp], channels: slice, table: NDArray[np.uint8]) -> Ints:
+            found = self.codec.quantiser.whole(rest[places, channels], table)
             kept = table >= SKIP
             passes.append((found[kept], table[kept]))
             return found
@@ -278,7 +281,7 @@ class _Pass:
                 for kind, each in self.latents.items()]
 
 
-def _other(kind: str, number: int, used: list[int], latents: Mapping[str, Sequence[Ints] | Ints]) -> Floats | None:
+def _other(kind: str, number: int, used: list[int], latents: Mapping[str, Sequence[Ints] | Ints]) -> Sizes | None:
     """Sizes that contexts of latent `number` of a kind see besides its own, [h * w, L].
 
     An anchor sees the one before; frames between two anchors see both, at each temporal frequency.
@@ -289,18 +292,18 @@ def _other(kind: str, number: int, used: list[int], latents: Mapping[str, Sequen
     if kind == "anchor":
         return _sizes(anchors[number - 1])
     chunk = [at for at, count in enumerate(used) if count][number]
-    both = _sizes(anchors[chunk]) + (_sizes(anchors[chunk - 1]) if chunk else 0.0)
+    both = _sizes(anchors[chunk]) + (_sizes(anchors[chunk - 1]) if chunk else np.uint8(0))
     return np.repeat(both, BETWEEN, axis=1)
 
 
-def _sizes(latent: Ints) -> Floats:
+def _sizes(latent: Ints) -> Sizes:
     return sizes_of(np.ascontiguousarray(latent.reshape(latent.shape[0], -1).T))
 
 
-def _reading(read: ReadPass) -> Callable[[NDArray[np.intp], NDArray[np.intp], NDArray[np.uint8]], Ints]:
+def _reading(read: ReadPass) -> Take:
     """What takes symbols out of a stream."""
 
-    def take(places: NDArray[np.intp], channels: NDArray[np.intp], table: NDArray[np.uint8]) -> Ints:
+    def take(places: NDArray[np.intp], channels: slice, table: NDArray[np.uint8]) -> Ints:
         found = np.zeros(table.shape, np.int32)
         kept = table >= SKIP
         found[kept] = read(table[kept])
@@ -314,9 +317,10 @@ def _guide(kind: str, guide: Guide) -> tuple[Tensor, ...]:
     return (guide.text, guide.mask) if kind == "key" else ()
 
 
-def _rows(latent: Tensor) -> Floats:
-    """[1, L, h, w] -> [h * w, L] on the CPU."""
-    return np.ascontiguousarray(latent[0].flatten(1).T.float().cpu().numpy())
+def _rows(latent: Tensor, order: NDArray[np.intp] | None = None) -> Floats:
+    """[1, L, h, w] -> [h * w, L] on the CPU, channels in `order`."""
+    channels: Floats = latent[0].flatten(1).float().cpu().numpy()
+    return np.ascontiguousarray((channels if order is None else channels[order]).T)
 
 
 def _latent(rows: Ints, shape: torch.Size) -> Tensor:

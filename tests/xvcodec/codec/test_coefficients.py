@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from xvcodec.codec.coefficient_contexts import LIMIT, TOP, CoefficientContexts, Floats, Ints, layout
-from xvcodec.codec.coefficients import Contexts, sizes_of
+from xvcodec.codec.coefficient_contexts import LIMIT, TOP, CoefficientContexts, Ints, layout
+from xvcodec.codec.coefficients import Contexts, Sizes, sizes_of
 from xvcodec.codec.quantise import SKIP
 from xvcodec.models.layers import QUALITIES
 from xvcodec.models.transform import frequencies, values_of
@@ -20,34 +20,34 @@ KINDS = [(8, 1), (8, 3), (16, 1)]
 Indices = NDArray[np.intp]
 
 
-def walked(contexts: Contexts, size: tuple[int, int], quality: float, other: Floats | None,
+def walked(contexts: Contexts, size: tuple[int, int], quality: float, other: Sizes | None,
            source: Ints) -> tuple[Ints, list[NDArray[np.uint8]]]:
     """Code what of `source` may be coded; the tables in their order."""
     tables: list[NDArray[np.uint8]] = []
 
-    def take(places: Indices, channels: Indices, table: NDArray[np.uint8]) -> Ints:
+    def take(places: Indices, channels: slice, table: NDArray[np.uint8]) -> Ints:
         tables.append(table)
-        return np.where(table < SKIP, 0, source[np.ix_(places, channels)]).astype(np.int32)
+        return np.where(table < SKIP, 0, source[np.ix_(places, contexts.order[channels])]).astype(np.int32)
 
     return contexts.walk(*size, quality, other, take), tables
 
 
 @st.composite
-def latents(draw: st.DrawFn) -> tuple[CoefficientContexts, tuple[int, int], Ints, Floats | None]:
+def latents(draw: st.DrawFn) -> tuple[CoefficientContexts, tuple[int, int], Ints, Sizes | None]:
     patch, pictures = draw(st.sampled_from(KINDS))
     size = draw(st.integers(1, 11)), draw(st.integers(1, 11))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     shape = (size[0] * size[1], values_of(patch) * pictures)
     spread = draw(st.sampled_from([0.0, 0.2, 3.0, 1e6])) * rng.random((shape[0], 1))
     symbols = np.round(rng.laplace(size=shape) * spread).astype(np.int32)
-    other = rng.integers(0, 2 * TOP, shape, endpoint=True).astype(np.float32) if draw(st.booleans()) else None
+    other = rng.integers(0, 2 * TOP, shape, np.uint8, endpoint=True) if draw(st.booleans()) else None
     return CoefficientContexts.default(patch, pictures), size, symbols, other
 
 
 @settings(max_examples=40, deadline=None)
 @given(latents(), st.floats(0.0, 63.0))
 def test_the_decoder_asks_for_the_same_tables(
-        made: tuple[CoefficientContexts, tuple[int, int], Ints, Floats | None], quality: float) -> None:
+        made: tuple[CoefficientContexts, tuple[int, int], Ints, Sizes | None], quality: float) -> None:
     values, size, source, other = made
     contexts = Contexts(values)
     symbols, tables = walked(contexts, size, quality, other, source)
