@@ -27,9 +27,8 @@ from xvcodec.models.latent import (
     joined,
 )
 from xvcodec.models.weights import load_file, save_model
-from xvcodec.training.bake import REACH
 from xvcodec.training.latent import loss_of, run
-from xvcodec.training.rate import LARGEST, SMALLEST
+from xvcodec.training.rate import LARGEST, REACH, SMALLEST
 
 NO_TEXT = (torch.zeros(2, 0, 96), torch.zeros(2, 0))
 
