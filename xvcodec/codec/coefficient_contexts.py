@@ -3,7 +3,7 @@
 The size of a coefficient is expected to be a weighted sum of sizes that the decoder knows (after TMW and MRP, whose
 contexts are such sums): of four neighbouring patches, of lower frequencies of its own patch, and of another picture at the
 same place. The sum falls into one of 64 buckets, four an octave, and each bucket names a table. Weights and tables are
-fitted by `tools/fit_coefficients.py`. Measured against tables chosen by a hyper-latent and a network, which had to be sent:
+fitted by `tools/fit_contexts.py`. Measured against tables chosen by a hyper-latent and a network, which had to be sent:
 a quarter to a third fewer bits.
 
 Sums are float32 products of whole numbers, exact in any order because none reaches 2^24.

@@ -2,7 +2,7 @@
 
 The size of a residual is expected to be a weighted sum of what the decoder knows (`FEATURES`); the sum falls into one
 of 64 buckets, four an octave, and each bucket names two tables: one for the sign (0: as predicted), one for the size
-beyond 1, because most residuals are zero and the others anything. Weights and tables are fitted by `tools/fit_fields.py`.
+beyond 1, because most residuals are zero and the others anything. Weights and tables are fitted by `tools/fit_contexts.py`.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from xvcodec.models.integer import TABLES
 from xvcodec.models.layers import KNOTS, QUALITIES, Knots
 from xvcodec.models.steps import KINDS
 from xvcodec.training.fit_symbols import LARGE, Rows, tensors
-from xvcodec.training.rate import REACH, geometric_bits, laplace_tables
+from xvcodec.training.rate import REACH, laplace_tables, size_bits
 
 RATE, BATCH = 2e-2, 384
 RARE = 0.003
@@ -96,7 +96,7 @@ def fit_weights(rows: Rows, patch: int, pictures: int, steps: int, report: Calla
     spent = 0.0
     for number in range(1, steps + 1):
         near, own, other, size, step, quality, weight = tensors(rows[torch.randint(len(rows.step), (BATCH,)).numpy()])
-        cost = geometric_bits(size, size, weights(near, own, other, step, quality)).sum(1)
+        cost = size_bits(size, weights(near, own, other, step, quality)).sum(1)
         loss = (cost * weight).sum() / weight.sum()
         optimiser.zero_grad()
         loss.backward()

@@ -40,18 +40,20 @@ def unless_skipped(bits: Tensor, index: Tensor) -> Tensor:
     return torch.where(index < SKIP, bits - bits.detach(), bits)
 
 
-def geometric_bits(symbols: Tensor, value: Tensor, expected: Tensor) -> Tensor:
-    """Bits of whole `symbols` whose size is geometric with mean `expected` > 0 and whose sign is even, elementwise.
+def size_bits(size: Tensor, expected: Tensor) -> Tensor:
+    """Bits of symbols of some size, which is geometric with mean `expected` > 0, and of their sign, elementwise."""
+    return torch.log2(1.0 + expected) + size * torch.log2(1.0 + 1.0 / expected) + size.clamp_max(1.0)
 
-    The gradient is that of the size of `value`, which the symbols are rounded from, blurred by the rounding: the mean of
-    |value + noise| over uniform noise of one step, in closed form.
+
+def geometric_bits(symbols: Tensor, value: Tensor, expected: Tensor) -> Tensor:
+    """`size_bits` of whole symbols, which are what `value` is rounded to.
+
+    The gradient is that of the size of `value`, blurred by the rounding: the mean of |value + noise| over uniform noise
+    of one step, in closed form.
     """
-    size = symbols.abs()
-    each = torch.log2(1.0 + 1.0 / expected)
-    exact = torch.log2(1.0 + expected) + size * each + size.clamp_max(1.0)
     size = value.abs()
     blurred = torch.where(size < 0.5, size.square() + 0.25, size)
-    return straight(exact, blurred * each + blurred.clamp_max(1.0))
+    return straight(size_bits(symbols.abs(), expected), size_bits(blurred, expected))
 
 
 def noisy(value: Tensor) -> Tensor:

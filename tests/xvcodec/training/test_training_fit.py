@@ -21,8 +21,8 @@ from xvcodec.families.crossmodal import FAMILY
 from xvcodec.models.crossmodal import FAST, Crossmodal
 from xvcodec.models.weights import arrays_of, load_file
 from xvcodec.training.bake import bake
-from xvcodec.training.fit_coefficients import Weights, count, fit_coefficients, measure, tables_of
-from xvcodec.training.fit_symbols import LARGE, Symbols, rows_of
+from xvcodec.training.fit_coefficients import Weights, count, fit_coefficients, fit_weights, measure, tables_of
+from xvcodec.training.fit_symbols import LARGE, Symbols, rows_of, tensors
 
 TINY = replace(FAST, name="tiny", width=12, key_blocks=(1, 1), leading=6, context=5, refiners=(6, 1, 6, 1, 6, 1),
                features=2)
@@ -68,6 +68,22 @@ def test_drawn_rows_stand_for_all() -> None:
     for kind, places in (("key", 20 * 12), ("anchor", 60 * 48), ("between", 60 * 48)):
         assert rows[kind].weight.sum() == pytest.approx(places, rel=0.3), kind
     assert len(rows["anchor"].step) < 900 and rows["between"].other.any() and not rows["key"].other.any()
+
+
+def test_whole_weights_are_those_that_were_trained() -> None:
+    """Sums in integers are the mean sizes that gradients see, and these come near what is there."""
+    torch.manual_seed(0)
+    rows = rows_of([gop(2, seed) for seed in range(8)], 10**6, np.random.default_rng(0))["anchor"]
+    weights = fit_weights(rows, 8, 1, 120, lambda line: None)
+    part = rows[np.flatnonzero(rows.step == 6)]
+    near, own, other, size, step, quality, _ = tensors(part)
+    whole = weights.whole(CONTEXTS.latents["anchor"].tables)
+    around, mine, beside = whole.matrices()
+    sums = whole.bias[40] + part.near @ around[5] + part.own @ mine + part.other @ beside
+    with torch.no_grad():
+        expected = weights(near, own, other, step, quality)
+    assert torch.allclose(torch.from_numpy(sums).float() / 4096, expected, rtol=0.05, atol=0.05)
+    assert float(expected.mean()) == pytest.approx(float(size.mean()), rel=0.2)
 
 
 def test_weights_that_ran_away_still_sum_exactly() -> None:
