@@ -9,7 +9,7 @@ import pytest
 import torch
 from xvc_bitstream.coders.base import bits
 
-from xvcodec.codec.coefficients import Contexts, Floats, Ints
+from xvcodec.codec.coefficients import Contexts, Floats, Ints, Sizes
 from xvcodec.codec.crossmodal import PRICE, CrossmodalContexts, qualities
 from xvcodec.codec.quantise import SKIP, Quantiser
 from xvcodec.models.crossmodal import FAST, Crossmodal
@@ -71,19 +71,21 @@ def test_windows_go_on_where_the_last_one_ended(model: Crossmodal) -> None:
     assert windows(1) == [1] and windows(4) == [1, 2, 1] and windows(7) == [1, 2, 2, 2]
 
 
-def walked(latent: Floats, quality: float, other: Floats | None) -> tuple[Ints, Ints, float]:
+def walked(latent: Floats, quality: float, other: Sizes | None) -> tuple[Ints, Ints, float]:
     """Symbols and tables [h * w, L] of an anchor of 5 x 7 patches as the codec codes it, and their bits."""
     tables, spent = laplace_tables(), 0.0
     quantiser, chosen = Quantiser(tables, PRICE, SKIP), np.zeros(latent.shape, np.int32)
 
-    def take(places: np.ndarray, channels: np.ndarray, table: np.ndarray) -> Ints:
+    contexts = Contexts(CrossmodalContexts.default().latents["anchor"])
+
+    def take(places: np.ndarray, channels: slice, table: np.ndarray) -> Ints:
         nonlocal spent
-        chosen[np.ix_(places, channels)] = table
-        found = quantiser.whole(latent[np.ix_(places, channels)], table)
+        here = np.ix_(places, contexts.order[channels])
+        chosen[here] = table
+        found = quantiser.whole(latent[here], table)
         spent += float(bits(found[table >= SKIP], table[table >= SKIP], tables))
         return found
 
-    contexts = Contexts(CrossmodalContexts.default().latents["anchor"])
     return contexts.walk(5, 7, quality, other, take), chosen, spent
 
 
@@ -92,7 +94,7 @@ def test_contexts_are_those_of_the_codec(beside: bool) -> None:
     """Given the codec's symbols the tables are its tables; on the way there it is about the same symbols and bits."""
     random = np.random.default_rng(3)
     latent = (random.laplace(size=(35, 96)) * np.geomspace(6.0, 0.02, 96)).astype(np.float32)
-    other = random.integers(0, 3, latent.shape).astype(np.float32) if beside else None
+    other = random.integers(0, 3, latent.shape, np.uint8) if beside else None
     symbols, tables, spent = walked(latent, 33.7, other)
 
     def batch(rows: np.ndarray) -> torch.Tensor:

@@ -12,7 +12,7 @@ import torch
 from safetensors.numpy import save_file
 
 from xvcodec.codec.coefficient_contexts import CLASSES
-from xvcodec.codec.coefficients import Contexts, Ints
+from xvcodec.codec.coefficients import Contexts, Ints, sizes_of
 from xvcodec.codec.crossmodal import CrossmodalContexts
 from xvcodec.codec.field_contexts import BUCKETS
 from xvcodec.errors import ModelError, UsageError
@@ -48,17 +48,17 @@ def test_rows_and_sums_are_those_of_the_codec() -> None:
     every = np.arange(64, 64 + CLASSES * BUCKETS, dtype=np.uint8).reshape(CLASSES, BUCKETS)
     contexts = replace(CONTEXTS.latents["anchor"], tables=every)
     counts = np.zeros((CLASSES * BUCKETS, LARGE + 1))
-    before = None
+    before, walker = None, Contexts(contexts)
     for latent in symbols.latents["anchor"]:
         truth = latent.reshape(96, -1).T
 
-        def take(places: np.ndarray, channels: np.ndarray, table: np.ndarray, truth: Ints = truth) -> Ints:
-            found = truth[np.ix_(places, channels)]
+        def take(places: np.ndarray, channels: slice, table: np.ndarray, truth: Ints = truth) -> Ints:
+            found = truth[np.ix_(places, walker.order[channels])]
             np.add.at(counts, (table.astype(int) - 64, np.minimum(np.abs(found), LARGE)), 1.0)
             return found
 
-        Contexts(contexts).walk(6, 8, QUALITIES["anchor"], before, take)
-        before = np.minimum(np.abs(truth), 15).astype(np.float32)
+        walker.walk(6, 8, QUALITIES["anchor"], before, take)
+        before = sizes_of(truth)
     rows = rows_of([symbols], 10**6, np.random.default_rng(0))["anchor"]
     assert np.array_equal(count(rows, contexts), counts.reshape(CLASSES, BUCKETS, -1))
 
