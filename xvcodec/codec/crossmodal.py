@@ -77,18 +77,25 @@ class Symbols:
     latents: dict[str, NDArray[np.int32]]  # "key", "anchor", "between": [pictures, L, h, w]
 
 
+LATENTS = {"key": (KEY_PATCH, 1), "anchor": (PATCH, 1), "between": (PATCH, BETWEEN)}
+"""Side of the patches and number of pictures of each kind of latent."""
+
+
 @dataclass(frozen=True)
 class CrossmodalContexts:
-    """The fitted integers of a model: which tables code its streams."""
+    """The fitted integers of a model: which tables code its streams. ValueError for contexts of other latents."""
 
     fields: FieldContexts
     latents: dict[str, CoefficientContexts]  # "key", "anchor", "between"
 
+    def __post_init__(self) -> None:
+        if {kind: (each.patch, each.pictures) for kind, each in self.latents.items()} != LATENTS:
+            raise ValueError("the contexts of coefficients are not those of key frames, anchors and frames between")
+
     @classmethod
     def default(cls) -> CrossmodalContexts:
         """Plausible ones by formula, not fitted."""
-        sizes = {"key": (KEY_PATCH, 1), "anchor": (PATCH, 1), "between": (PATCH, BETWEEN)}
-        return cls(FieldContexts.default(), {kind: CoefficientContexts.default(*size) for kind, size in sizes.items()})
+        return cls(FieldContexts.default(), {kind: CoefficientContexts.default(*size) for kind, size in LATENTS.items()})
 
 
 class CrossmodalCodec:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from xvcodec.codec.coefficient_contexts import LIMIT, TOP, CoefficientContexts, Ints, layout
 from xvcodec.codec.coefficients import Contexts, Sizes, sizes_of
+from xvcodec.codec.crossmodal import CrossmodalContexts
 from xvcodec.codec.quantise import SKIP
 from xvcodec.models.layers import QUALITIES
 from xvcodec.models.transform import frequencies, values_of
@@ -111,3 +112,9 @@ def test_neighbours_that_are_large_widen_the_tables() -> None:
     assert tables[1].astype(int).mean() > tables[0].astype(int).mean() + 10
     beside = np.concatenate([t.ravel() for t in walked(contexts, (8, 8), 40.0, sizes_of(busy), still)[1]])
     assert beside.astype(int).mean() > tables[0].astype(int).mean() + 5
+
+
+def test_contexts_of_other_latents_are_refused() -> None:
+    good = CrossmodalContexts.default()
+    with pytest.raises(ValueError, match="anchors"):
+        CrossmodalContexts(good.fields, good.latents | {"anchor": good.latents["key"]})
