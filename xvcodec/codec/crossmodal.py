@@ -77,7 +77,7 @@ class Symbols:
     latents: dict[str, NDArray[np.int32]]  # "key", "anchor", "between": [pictures, L, h, w]
 
 
-LATENTS = {"key": (KEY_PATCH, 1), "anchor": (PATCH, 1), "between": (PATCH, BETWEEN)}
+LATENT_SIZES = {"key": (KEY_PATCH, 1), "anchor": (PATCH, 1), "between": (PATCH, BETWEEN)}
 """Side of the patches and number of pictures of each kind of latent."""
 
 
@@ -89,13 +89,13 @@ class CrossmodalContexts:
     latents: dict[str, CoefficientContexts]  # "key", "anchor", "between"
 
     def __post_init__(self) -> None:
-        if {kind: (each.patch, each.pictures) for kind, each in self.latents.items()} != LATENTS:
+        if {kind: (each.patch, each.pictures) for kind, each in self.latents.items()} != LATENT_SIZES:
             raise ValueError("the contexts of coefficients are not those of key frames, anchors and frames between")
 
     @classmethod
     def default(cls) -> CrossmodalContexts:
         """Plausible ones by formula, not fitted."""
-        return cls(FieldContexts.default(), {kind: CoefficientContexts.default(*size) for kind, size in LATENTS.items()})
+        return cls(FieldContexts.default(), {kind: CoefficientContexts.default(*size) for kind, size in LATENT_SIZES.items()})
 
 
 class CrossmodalCodec:

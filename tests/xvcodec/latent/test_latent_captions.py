@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -13,17 +13,10 @@ from latent_models import clip
 
 pytest.importorskip("bjontegaard", reason="the extra rd is not installed")
 
-TOOL = Path(__file__).resolve().parents[3] / "tools" / "caption_study.py"
-
 
 @pytest.fixture(scope="module")
-def tool() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("caption_study", TOOL)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def tool(load_tool: Callable[[str], ModuleType]) -> ModuleType:
+    return load_tool("caption_study")
 
 
 def points(factor: float, caption: float = 0.0) -> dict[str, list[float]]:
