@@ -95,7 +95,8 @@ class CrossmodalContexts:
     @classmethod
     def default(cls) -> CrossmodalContexts:
         """Plausible ones by formula, not fitted."""
-        return cls(FieldContexts.default(), {kind: CoefficientContexts.default(*size) for kind, size in LATENT_SIZES.items()})
+        latents = {kind: CoefficientContexts.default(*size) for kind, size in LATENT_SIZES.items()}
+        return cls(FieldContexts.default(), latents)
 
 
 class CrossmodalCodec:
