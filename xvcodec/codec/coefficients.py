@@ -39,32 +39,32 @@ class Contexts:
         self.bias = contexts.bias[:, self.order].astype(np.float32)
         self.classes = contexts.layout.classes[self.order]
         self.contexts = contexts
+        usual = contexts.table(self.bias, self.classes) >= SKIP
+        self.usual = np.stack([usual[:, channels].any(1) for channels in self.slices], axis=1)  # [QUALITIES, groups]
 
-    def walk(self, height: int, width: int, quality: float, other: Sizes | None, take: Take,
+    def walk(self, qualities: Ints, other: Sizes | None, take: Take,
              begin: Callable[[int, Ints], None] = lambda number, symbols: None) -> Ints:
-        """Go over a latent of height x width positions.
+        """Go over a latent.
 
         Args:
-            quality: of the picture, crf.
+            qualities: of each position, whole crf, [h, w].
             other: sizes of another picture's latent, [h * w, L], 0 to 2 TOP, channels in their own order; None for none.
             take: codes or decodes the symbols of a step and group.
             begin: called before each step with its number and the symbols so far, [h * w, L], in the order of coding.
         Returns:
             all symbols, [h * w, L], channels in their own order.
         """
-        bias = self.bias[int(quality)]
-        symbols = np.zeros((height * width, bias.size), np.int32)
+        symbols = np.zeros((qualities.size, self.order.size), np.int32)
         sizes = np.zeros(symbols.shape, np.uint8)
         beside = None if other is None else other[:, self.order]
-        usual = self.contexts.table(bias, self.classes)
-        for number, step in enumerate(quincunx(height, width)):
+        for number, step in enumerate(quincunx(*qualities.shape)):
             if not step.places.size:
                 continue
             begin(number, symbols)
-            sums, active = self._known(number, step.neighbours, step.places, sizes, beside, bias)
-            for channels in self.slices:
-                everywhere = bool((usual[channels] >= SKIP).any())
-                rows = np.arange(active.size) if everywhere else np.flatnonzero(active)
+            quality = qualities.ravel()[step.places]
+            sums, active = self._known(number, step.neighbours, step.places, sizes, beside, self.bias[quality])
+            for group, channels in enumerate(self.slices):
+                rows = np.flatnonzero(active | self.usual[quality, group])
                 if not rows.size:
                     continue
                 places = step.places[rows]
@@ -80,9 +80,8 @@ class Contexts:
         return symbols[:, self.place]
 
     def _known(self, number: int, neighbours: NDArray[np.intp] | None, places: NDArray[np.intp], sizes: Sizes,
-               beside: Sizes | None, bias: Floats) -> tuple[Floats, NDArray[np.bool_]]:
-        """Sums of a step's positions before any of their own symbols, [P, L], and where something is known at all."""
-        sums = np.repeat(bias[None], places.size, axis=0)
+               beside: Sizes | None, sums: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+        """Add to the sums of a step's positions [P, L] all but their own symbols; also where something is known at all."""
         active = np.zeros(places.size, bool)
         parts: list[tuple[Sizes, Floats]] = []
         if neighbours is not None:

@@ -2,7 +2,7 @@
 
 Streams of a GOP of n chunks, m of which have frames between their anchors; all integers, H x W the padded picture:
     key.y [1, 384, H/16, W/16], anchor.y [n, 96, H/8, W/8], between.y [m, 288, H/8, W/8] (xvcodec.codec.coefficients)
-    fields [n, 4, 3, H/8, W/8] (xvcodec.codec.fields)
+    fields [n, 4, 3, H/8, W/8] (xvcodec.codec.fields), qualities [1 + n, H/32, W/32] (xvcodec.codec.quality_maps)
 """
 
 from __future__ import annotations
@@ -15,17 +15,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from xvc_bitstream.errors import DamagedError
 
+from xvcodec.codec.analysis import Analysis, analyse
+from xvcodec.codec.chunks import cut, shares
 from xvcodec.codec.coefficient_contexts import CoefficientContexts, Floats, Ints
 from xvcodec.codec.coefficients import Contexts, Sizes, Take, sizes_of
 from xvcodec.codec.family import CodedGop, Guide, PassStream, Planes, ReadPass, ReadStream, Requirements
 from xvcodec.codec.field_contexts import COMPONENTS
 from xvcodec.codec.fields import FieldContexts, decode_fields, encode_fields
+from xvcodec.codec.quality_maps import LIMIT, UNIT, decode_maps, encode_maps
 from xvcodec.codec.quantise import SKIP, Quantiser
 from xvcodec.errors import UsageError
-from xvcodec.models.coder import KEY_PATCH, RATE_WEIGHT, nominal_step
-from xvcodec.models.crossmodal import BETWEEN, CHUNK, PATCH, Crossmodal, CrossmodalConfig
-from xvcodec.models.search import price_of, search_between, search_forward
+from xvcodec.models.coder import AREA, KEY_PATCH, RATE_WEIGHT, nominal_step
+from xvcodec.models.crossmodal import BETWEEN, PATCH, Crossmodal, CrossmodalConfig
 from xvcodec.models.warp import BLOCK
 from xvcodec.models.weights import LoadedModel
 from xvcodec.runtime.base import Runtime
@@ -35,37 +38,32 @@ PRICE = 0.08
 predicted from what is decoded. Measured in files, bits at equal PSNR: 0.03 +1.6 %, 0.05 0, 0.08 -0.7 %."""
 CLOSED = ("this model codes in a closed loop, so it has no latents without a quality: choose a model for latents "
           "(crossmodal-latent), or encode and read the file's integers")
-FIELD_LIMIT = 2047
-"""Largest vector component, quarter pixels."""
-
-
 LONG = 16
-"""Frames from which on a GOP's key frame gets the whole of its advantage: a photograph gets none."""
+"""Frames from which on a GOP's pictures get the whole of their differences in quality: a photograph has none."""
+HOLD = 0.75
+"""An area keeps the level that it had in the picture before where that is so close to what it should have."""
 FINE = 24.0
-"""Quality below which all kinds of picture draw together: at crf 0 every one has the finest step."""
+"""Quality below which all draw together: at crf 0 every one has the finest step."""
 
 
-def qualities(config: CrossmodalConfig, quality: float, frames: int) -> dict[str, float]:
-    """Quality (crf) of each kind of picture in a GOP of nominal quality `quality` and `frames` frames.
+def levels_of(config: CrossmodalConfig, quality: float, octaves: Floats, frames: int) -> Ints:
+    """Levels of the areas of key frame and anchors against the quality of the GOP, `xvcodec.codec.quality_maps`.
 
-    The key frame is coded finer, because all others are predicted from it, and the frames between coarser, because
-    nothing is.
+    Args:
+        octaves: [1 + n, H/32, W/32], see `xvcodec.codec.lifetimes`; frames: of the GOP.
     """
     share = min(1.0, quality / FINE)
-    key, anchor, between = (offset * share for offset in config.offsets)
-    offsets = {"key": key * min(1.0, (frames - 1) / (LONG - 1)), "anchor": anchor, "between": between}
-    return {kind: min(63.0, max(0.0, quality + offset)) for kind, offset in offsets.items()}
+    unreferenced = config.unreferenced * min(1.0, (frames - 1) / (LONG - 1))
+    wanted = share * (unreferenced - config.lifetime * octaves) / UNIT
+    levels = [np.rint(wanted[0])]
+    for picture in wanted[1:]:
+        levels.append(np.where(np.abs(picture - levels[-1]) <= HOLD, levels[-1], np.rint(picture)))
+    return np.clip(levels, -LIMIT, LIMIT).astype(np.int32)
 
 
-def used_corrections(frames: int) -> list[int]:
-    """How many frames lie between the anchors of each chunk of a GOP."""
-    rest = frames - 1
-    return [min(BETWEEN, rest - start - 1) for start in range(0, rest, CHUNK)]
-
-
-def _shares(used: int) -> list[float]:
-    """Places of the frames between two anchors; unused slots sit on the later anchor."""
-    return [(slot + 1) / (used + 1) if slot < used else 1.0 for slot in range(BETWEEN)]
+def quality_between(config: CrossmodalConfig, quality: float) -> float:
+    """Quality (crf) of frames between, on which nothing depends, in a GOP of some quality."""
+    return min(63.0, quality + config.between * min(1.0, quality / FINE))
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,8 @@ class Symbols:
     """Every integer of a GOP: what a decoder needs besides quality and caption. Arrays as in the module's text."""
 
     frames: int
-    fields: NDArray[np.int32]  # [n, 4, 3, 2 h, 2 w]
+    fields: Ints  # [n, 4, 3, H/8, W/8]
+    levels: Ints  # [1 + n, H/32, W/32]
     latents: dict[str, NDArray[np.int32]]  # "key", "anchor", "between": [pictures, L, h, w]
 
 
@@ -113,74 +112,82 @@ class CrossmodalCodec:
         self.quantiser = Quantiser(model.tables, PRICE, SKIP)
 
     @torch.inference_mode()
-    def analyse(self, planes: Planes, quality: float, guide: Guide) -> NDArray[np.int32]:
-        """Motion fields int32 [n, 4, 3, H/8, W/8] of a GOP, found on the original pictures, priced for about `quality`."""
-        luma = planes.luma.float()
-        used = used_corrections(luma.shape[0])
-        of = qualities(self.module.config, quality, luma.shape[0])
-        prices = {kind: price_of(of[kind]) for kind in ("anchor", "between")}
-        blocks = (luma.shape[-2] // BLOCK, luma.shape[-1] // BLOCK)
-        fields = torch.zeros(len(used), 1 + BETWEEN, COMPONENTS, *blocks)
-        start = 0
-        for chunk, count in enumerate(used):
-            before, after = luma[start : start + 1], luma[start + count + 1 : start + count + 2]
-            fields[chunk, 0, :2] = anchor = search_forward(after, before, prices["anchor"])[0]
-            for slot in range(count):
-                middle = luma[start + 1 + slot : start + 2 + slot]
-                share = _shares(count)[slot]
-                found = search_between(middle, before, after, anchor[None], share, prices["between"])
-                fields[chunk, 1 + slot] = found[0]
-            start += count + 1
-        return fields.clamp(-FIELD_LIMIT, FIELD_LIMIT).numpy().astype(np.int32)
+    def analyse(self, planes: Planes, quality: float, guide: Guide) -> Analysis:
+        """Motion and lifetimes of a GOP that will be coded at about `quality`."""
+        return analyse(planes.luma.float(), quality, quality_between(self.module.config, quality))
 
     @torch.inference_mode()
-    def encode(self, planes: Planes, analysis: NDArray[np.int32], quality: float, guide: Guide) -> CodedGop:
+    def encode(self, planes: Planes, analysis: Analysis, quality: float, guide: Guide) -> CodedGop:
         """Code at quality (crf) 0 to 63."""
-        used = used_corrections(planes.luma.shape[0])
-        pass_ = _Pass(self, qualities(self.module.config, quality, planes.luma.shape[0]), guide, used)
+        frames = planes.luma.shape[0]
+        used = cut(frames, len(analysis.fields))
+        levels = levels_of(self.module.config, quality, analysis.octaves, frames)
+        pass_ = _Pass(self, self.qualities(quality, levels, used), guide, used)
         luma, chroma = planes.luma, planes.chroma
         before = pass_.key(luma[:1], chroma[:1])
         decoded = [before]
         at = 0
-        for count, fields in zip(used, _fields_of(analysis, self.runtime.device), strict=True):
+        for count, fields in zip(used, _fields_of(analysis.fields, self.runtime.device), strict=True):
             end = at + count + 1
-            after = pass_.predicted("anchor", luma[end : end + 1], chroma[end : end + 1], (*before, fields[:, 0, :2]))
+            after = pass_.predicted("anchor", luma[end : end + 1], chroma[end : end + 1], (*before, fields[:, 0]))
             if count:
                 slots = [at + 1 + min(slot, count) for slot in range(BETWEEN)]  # an unused slot repeats the anchor
-                shares = torch.tensor([_shares(count)], device=self.runtime.device)
-                middle = pass_.predicted("between", luma[slots], chroma[slots], (*before, *after, fields, shares))
+                places = torch.tensor([shares(count)], device=self.runtime.device)
+                middle = pass_.predicted("between", luma[slots], chroma[slots], (*before, *after, fields, places))
                 decoded.append((middle[0][:count], middle[1][:count]))
             decoded.append(after)
             before, at = after, end
-        motion = PassStream("fields", analysis.shape, encode_fields(analysis, used, self.fields))
+        motion = PassStream("fields", analysis.fields.shape, encode_fields(analysis.fields, used, self.fields))
+        qualities = [PassStream("qualities", levels.shape, encode_maps(levels))] if used else []
         pictures = Planes(*(torch.cat(parts) for parts in zip(*decoded, strict=True)))
-        return CodedGop([*pass_.streams(), motion], lambda: pictures)
+        return CodedGop([*pass_.streams(), motion, *qualities], lambda: pictures)
+
+    def qualities(self, quality: float, levels: Ints, used: list[int]) -> dict[str, Floats]:
+        """Quality (crf) of each area of every latent by kind, [latents, H/32, W/32]."""
+        own = np.clip(quality + UNIT * levels, 0.0, 63.0).astype(np.float32)
+        between = np.full((sum(count > 0 for count in used), *levels.shape[1:]),
+                          quality_between(self.module.config, quality), np.float32)
+        return {"key": own[:1], "anchor": own[1:], "between": between}
 
     @torch.inference_mode()
     def decode_symbols(self, frames: int, height: int, width: int, quality: float, read: ReadStream) -> Symbols:
         """Decode every integer of a GOP of padded size height x width."""
-        used = used_corrections(frames)
-        counts = {"key": 1, "anchor": len(used), "between": sum(count > 0 for count in used)}
-        quality_of = qualities(self.module.config, quality, frames)
+        chunks = read.rows("fields") if frames > 1 else 0
+        try:
+            used = cut(frames, chunks)
+        except ValueError as error:
+            raise DamagedError(f"{error}: the file is damaged") from None
+        levels = np.zeros((1 + chunks, height // AREA, width // AREA), np.int32)
+        if chunks:
+            with read.passes("qualities", levels.shape) as read_pass:
+                levels = decode_maps(levels.shape, read_pass)
         latents: dict[str, Ints] = {}
-        for kind, count in counts.items():
-            coder = getattr(self.module, kind)
-            shape = (count, coder.latents, height // coder.patch, width // coder.patch)
-            latents[kind] = np.zeros(shape, np.int32)
-            if count:
-                with read.passes(f"{kind}.y", shape) as read_pass:
-                    for number in range(count):
-                        other = _other(kind, number, used, latents)
-                        walked = self.contexts[kind].walk(*shape[2:], quality_of[kind], other, _reading(read_pass))
-                        latents[kind][number] = walked.T.reshape(shape[1:])
+        for kind, qualities in self.qualities(quality, levels, used).items():
+            latents[kind] = self._decode_latents(kind, qualities, used, latents, read)
         vectors = (height // BLOCK, width // BLOCK)
-        with read.passes("fields", (len(used), 1 + BETWEEN, COMPONENTS, *vectors)) as read_pass:
-            fields = decode_fields((len(used), *vectors), used, self.fields, read_pass)
-        return Symbols(frames, fields, latents)
+        with read.passes("fields", (chunks, 1 + BETWEEN, COMPONENTS, *vectors)) as read_pass:
+            fields = decode_fields((chunks, *vectors), used, self.fields, read_pass)
+        return Symbols(frames, fields, levels, latents)
+
+    def _decode_latents(self, kind: str, qualities: Floats, used: list[int], known: dict[str, Ints],
+                        read: ReadStream) -> Ints:
+        """Symbols of all latents of a kind, [latents, L, h, w]."""
+        coder = getattr(self.module, kind)
+        scale = AREA // coder.patch
+        found = np.zeros((len(qualities), coder.latents, qualities.shape[1] * scale, qualities.shape[2] * scale), np.int32)
+        latents = known | {kind: found}
+        if len(found):
+            with read.passes(f"{kind}.y", found.shape) as read_pass:
+                for number, quality in enumerate(qualities):
+                    other = _other(kind, number, used, latents)
+                    walked = self.contexts[kind].walk(_whole(quality, scale), other, _reading(read_pass))
+                    found[number] = walked.T.reshape(found.shape[1:])
+        return found
 
     def integers(self, symbols: Symbols) -> dict[str, NDArray[np.int32]]:
         """Every array of a GOP by the name of its stream."""
-        return {f"{kind}.y": array for kind, array in symbols.latents.items()} | {"fields": symbols.fields}
+        own = {"fields": symbols.fields, "qualities": symbols.levels}
+        return {f"{kind}.y": array for kind, array in symbols.latents.items()} | own
 
     def latents(self, symbols: Symbols, quality: float, guide: Guide, height: int,
                 width: int) -> dict[str, NDArray[np.int32]]:
@@ -204,23 +211,23 @@ class CrossmodalCodec:
     def reconstruct(self, symbols: Symbols, quality: float, guide: Guide) -> Iterator[Planes]:
         """Pictures in display order: the key frame, then chunk after chunk."""
         device = self.runtime.device
-        quality_of = qualities(self.module.config, quality, symbols.frames)
+        used = cut(symbols.frames, len(symbols.fields))
+        quality_of = self.qualities(quality, symbols.levels, used)
 
         def synthesise(kind: str, number: int, *state: Tensor) -> tuple[Tensor, ...]:
             latent = torch.from_numpy(symbols.latents[kind][number : number + 1].astype(np.float32)).to(device)
-            q = torch.full((1,), quality_of[kind], device=device)
+            q = _map(quality_of[kind][number], device)
             return self.runtime.run(f"{kind}.synthesise", (latent, *state, q, *_guide(kind, guide)))
 
         before = synthesise("key", 0)
         yield Planes(*before)
         done = 0
-        used = used_corrections(symbols.frames)
         for chunk, (count, fields) in enumerate(zip(used, _fields_of(symbols.fields, device), strict=True)):
-            after = synthesise("anchor", chunk, *before, fields[:, 0, :2])
+            after = synthesise("anchor", chunk, *before, fields[:, 0])
             parts = [after]
             if count:
-                shares = torch.tensor([_shares(count)], device=device)
-                middle = synthesise("between", done, *before, *after, fields, shares)
+                places = torch.tensor([shares(count)], device=device)
+                middle = synthesise("between", done, *before, *after, fields, places)
                 parts.insert(0, (middle[0][:count], middle[1][:count]))
                 done += 1
             yield Planes(*(torch.cat(planes) for planes in zip(*parts, strict=True)))
@@ -230,7 +237,7 @@ class CrossmodalCodec:
 class _Pass:
     """One encoding pass over a GOP: runs the steps, keeps the symbols."""
 
-    def __init__(self, codec: CrossmodalCodec, quality_of: dict[str, float], guide: Guide, used: list[int]) -> None:
+    def __init__(self, codec: CrossmodalCodec, quality_of: dict[str, Floats], guide: Guide, used: list[int]) -> None:
         self.codec, self.runtime, self.used = codec, codec.runtime, used
         self.quality_of, self.guide = quality_of, guide
         self.latents: dict[str, list[Ints]] = {}
@@ -264,7 +271,7 @@ class _Pass:
         return self.runtime.run(f"{kind}.synthesise", (symbols, *state, q))
 
     def _quality(self, kind: str) -> Tensor:
-        return torch.full((1,), self.quality_of[kind], device=self.runtime.device)
+        return _map(self.quality_of[kind][len(self.latents.get(kind, []))], self.runtime.device)
 
     def _walk(self, kind: str, rest: Floats, shape: torch.Size, begin: Callable[[int, Ints], None] | None = None) -> Tensor:
         """Round a latent, [h * w, L] in quantiser steps, channels in the order of coding -> whole numbers in `shape`."""
@@ -278,8 +285,8 @@ class _Pass:
             return found
 
         other = _other(kind, len(done), self.used, self.latents)
-        walked = self.codec.contexts[kind].walk(shape[2], shape[3], self.quality_of[kind], other, take,
-                                                begin or (lambda number, symbols: None))
+        quality = _whole(self.quality_of[kind][len(done)], AREA // getattr(self.codec.module, kind).patch)
+        walked = self.codec.contexts[kind].walk(quality, other, take, begin or (lambda number, symbols: None))
         done.append(walked.T.reshape(shape[1:]))
         return _latent(walked, shape)
 
@@ -306,6 +313,16 @@ def _other(kind: str, number: int, used: list[int], latents: Mapping[str, Sequen
 
 def _sizes(latent: Ints) -> Sizes:
     return sizes_of(np.ascontiguousarray(latent.reshape(latent.shape[0], -1).T))
+
+
+def _map(quality: Floats, device: torch.device) -> Tensor:
+    """[H/32, W/32] -> [1, 1, H/32, W/32]."""
+    return torch.from_numpy(quality[None, None]).to(device)
+
+
+def _whole(quality: Floats, scale: int) -> Ints:
+    """Whole crf of each position of a latent, `scale` positions a side to an area."""
+    return quality.astype(np.int32).repeat(scale, 0).repeat(scale, 1)
 
 
 def _reading(read: ReadPass) -> Take:

@@ -91,6 +91,11 @@ class StreamReader:
             symbols[kept] = read(index[kept])
         return symbols
 
+    def rows(self, name: str) -> int:
+        """The first of a stream's sizes, 0 where there is none of that name."""
+        stream = self._streams.get(name)
+        return stream.shape[0] if stream is not None and stream.shape else 0
+
     def passes(self, name: str, shape: tuple[int, ...]) -> AbstractContextManager[ReadPass]:
         """Gives a function from the tables of the next symbols of stream `name` to these; all must be read in the end.
 

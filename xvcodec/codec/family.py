@@ -20,6 +20,9 @@ class ReadStream(Protocol):
     def __call__(self, name: str, index: NDArray[np.uint8], skip: int = 0) -> NDArray[np.int32]:
         """Symbols of a stream, given the table of each (any shape); those with a table below `skip` are zero."""
 
+    def rows(self, name: str) -> int:
+        """The first of a stream's sizes, 0 where there is none of that name."""
+
     def passes(self, name: str, shape: tuple[int, ...]) -> AbstractContextManager[ReadPass]:
         """A stream coded in passes: gives a function from tables, uint8 [n], to the next symbols, int32 [n]."""
 

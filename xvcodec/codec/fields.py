@@ -6,7 +6,7 @@ spacing, where 8x8 blocks may leave their 16x16 block's vector, by that vector. 
 go together in a wave: wave n codes step n of the anchors' horizontal components, step n - 1 of their vertical ones,
 and each further role (see `ROLES`) one step later still, so that every component sees what it depends on and a GOP
 needs only `PASSES` calls of the entropy coder: two for each wave, the signs of all residuals (most are zero) and the sizes
-of those that are not. Corrections have a third component, the side of their prediction.
+of those that are not. The third component is the blur of an anchor's prediction, or the side of a correction's.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CORRECTIONS = 3
 LIMIT = 2047
 """Largest component of a vector, quarter pixels."""
 SIDES = 1
-"""Sides are -1, 0 and 1."""
+"""Blurs and sides are -1, 0 and 1."""
 WAVES = STEPS + COMPONENTS - 1 + ROLES - 1
 PASSES = 2 * WAVES
 Read = Callable[[NDArray[np.uint8]], Ints]
@@ -58,14 +58,14 @@ class _Wave:
         rest = [(c, slot) for c in range(chunks) for slot in range(1, used[c] + 1) if slot != first[c]]
         cells = [[(c, 0) for c in range(chunks)], [(c, slot) for c, slot in enumerate(first) if slot], rest]
         self.cells = [np.array(pairs, np.intp).reshape(-1, 2).T for pairs in cells]  # [2, n]: chunks and slots
-        empty = [[np.zeros((height * width, len(pairs)), np.int32) for _ in range(_components(role))]
+        empty = [[np.zeros((height * width, len(pairs)), np.int32) for _ in range(COMPONENTS)]
                  for role, pairs in enumerate(cells)]
         self.values, self.residuals = empty, [[plane.copy() for plane in planes] for planes in empty]
 
     def parts(self, number: int, contexts: FieldContexts) -> Iterator[_Part]:
         """The parts of wave `number`, predicted from what the waves before it have filled in."""
         for role in range(ROLES):
-            for component in range(_components(role)):
+            for component in range(COMPONENTS):
                 step = number - role - component
                 if 0 <= step < STEPS and self.cells[role].size and self.steps[step].places.size:
                     yield self._part(role, component, step, contexts)
@@ -84,7 +84,7 @@ class _Wave:
         features = [spread, np.abs(prediction), self._size(role, range(component), here.places) if component else None]
         for earlier in range(role):
             columns = np.searchsorted(self.cells[earlier][0], chunks)  # of the same chunks
-            alike = (component,) if component < _components(earlier) else (0, 1)
+            alike = (component,) if earlier or component < 2 else (0, 1)
             features.append(self._size(earlier, alike, here.places)[:, columns])
         index = contexts.index(role, component, step, features)
         return _Part(role, component, here.places, prediction, index)
@@ -107,8 +107,8 @@ def encode_fields(fields: Ints, used: Sequence[int], contexts: FieldContexts) ->
     """Motion fields to symbols.
 
     Args:
-        fields: int32 [chunks, 4, 3, h, w]: anchor field and corrections of each chunk; quarter pixels within +-LIMIT and
-            sides within +-SIDES (zero for anchors).
+        fields: int32 [chunks, 4, 3, h, w]: anchor field and corrections of each chunk; quarter pixels within +-LIMIT,
+            blurs and sides within +-SIDES.
         used: number of corrections in each chunk, 0 to 3; the others must be zero and cost nothing.
         contexts: as the decoder will have them.
     Returns:
@@ -121,14 +121,12 @@ def encode_fields(fields: Ints, used: Sequence[int], contexts: FieldContexts) ->
     if any(fields[:, :, component].size and np.abs(fields[:, :, component]).max() > _limit(component)
            for component in range(COMPONENTS)):
         raise UsageError(f"a motion vector is beyond {LIMIT} quarter pixels, or a side beyond {SIDES}: clamp them first")
-    if fields[:, 0, 2].any():
-        raise UsageError("the fields of anchors have no sides: leave them zero")
     wave = _Wave((fields.shape[0], *fields.shape[3:]), used)
     if any(fields[chunk, 1 + count :].any() for chunk, count in enumerate(used)):
         raise UsageError("corrections that are not used must be zero")
     area = fields.shape[3] * fields.shape[4]
     truth = [[np.ascontiguousarray(fields[chunks, slots, component].reshape(chunks.size, area).T)
-              for component in range(_components(role))] for role, (chunks, slots) in enumerate(wave.cells)]
+              for component in range(COMPONENTS)] for role, (chunks, slots) in enumerate(wave.cells)]
     passes = []
     for number in range(WAVES):
         parts = list(wave.parts(number, contexts))
@@ -170,10 +168,6 @@ def decode_fields(shape: tuple[int, int, int], used: Sequence[int], contexts: Fi
         for component, plane in enumerate(planes):
             fields[chunks, slots, component] = plane.T.reshape(chunks.size, *shape[1:])
     return fields
-
-
-def _components(role: int) -> int:
-    return COMPONENTS if role else 2
 
 
 def _limit(component: int) -> int:

@@ -7,6 +7,7 @@ corrections (a plain VAE needs many times the training to get as far).
 
 Layouts: pictures are packed 4:2:0 at 1/8 scale, [N, 96 f, H/8, W/8] (four luma phases and two chroma planes of each
 2x2 block, unshuffled by 4; f pictures side by side), values about [-0.5, 0.5]. Latents are [N, L, H/patch, W/patch].
+Qualities q are crf in [0, 63] of each area of AREA x AREA luma pixels, [N, 1, H/32, W/32].
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from xvcodec.models.transform import Transform, values_of
 
 RATE_WEIGHT = 0.1155
 """Bits against squared error in units of the squared quantiser step: the slope of a uniform quantiser, ln(2) / 6."""
+AREA = 32
+"""Side of the areas of luma pixels that have a quality of their own."""
 PICTURE = 96
 """Channels of one packed picture at 1/8 scale: (4 luma phases + 2 chroma) x 4 x 4."""
 
@@ -62,8 +65,8 @@ class Coder(nn.Module):
         return rough if self.refiner is None else self.refiner(rough, base, nominal_step(q))
 
     def step(self, q: Tensor) -> Tensor:
-        """Quantiser step of each latent channel, [N, latents, 1, 1] in picture units."""
-        return self.log_step(q).exp()
+        """Quantiser step of each latent value, [N, latents, h, w] in picture units."""
+        return F.interpolate(self.log_step(q).exp(), scale_factor=float(AREA // self.patch))
 
 
 @dataclass(frozen=True)
@@ -125,8 +128,8 @@ class Encoder(nn.Module):
         self.head = Pointwise(2 * width, config.leading, zero=True)
 
     def forward(self, pictures: Tensor, q: Tensor, text: Tensor, mask: Tensor) -> Tensor:
-        """[N, 96, h, w], [N], caption -> [N, leading, h/2, w/2]."""
-        x = self.stem(dense(pictures)) * self.tone(q)
+        """[N, 96, h, w], qualities, caption -> [N, leading, h/2, w/2]."""
+        x = self.stem(dense(pictures)) * self.tone(q.mean((1, 2, 3)))
         for block in self.blocks:
             x = block(x)
         x = self.attention(self.down(F.pixel_unshuffle(x, 2)), tokens=text, mask=mask)
@@ -149,10 +152,10 @@ class Decoder(nn.Module):
         self.head = Pointwise(2 * width, PICTURE, zero=True)
 
     def forward(self, latent: Tensor, rough: Tensor, q: Tensor, text: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """[N, latents, h/2, w/2], [N, 96, h, w] -> [N, 96, h, w] and features [N, 2 width, h, w]."""
+        """[N, latents, h/2, w/2], [N, 96, h, w], qualities, caption -> [N, 96, h, w] and features [N, 2 width, h, w]."""
         x = self.attention(self.embed(latent[:, : self.leading]), tokens=text, mask=mask)
         x = F.pixel_shuffle(self.up(x), 2)
-        x = (x + self.stem(dense(rough))) * self.tone(q)
+        x = (x + self.stem(dense(rough))) * self.tone(q.mean((1, 2, 3)))
         for block in self.blocks:
             x = block(x)
         features = both_sides(x)

@@ -55,7 +55,7 @@ class Context(nn.Module):
 
         Args:
             like: a tensor [N, more, h, w] of the latent's size and device.
-            step: quantiser steps of the leading channels, [N, C, 1, 1].
+            step: quantiser steps of the leading channels, [N, C, h, w].
             decide: given means as they are known in a pass, the symbols [N, C, h, w]; used where that pass is.
         Returns:
             means of the leading channels in quantiser steps, [N, C, h, w].

@@ -21,7 +21,7 @@ from torch import Tensor
 from xvcodec.models.base import Model
 from xvcodec.models.coder import PICTURE, Coder, KeyCoder, KeyConfig
 from xvcodec.models.refine import Refiner
-from xvcodec.models.warp import warp_yuv
+from xvcodec.models.warp import BLURS, blurred, warp_yuv
 
 CHUNK = 4
 BETWEEN = CHUNK - 1
@@ -42,7 +42,9 @@ class CrossmodalConfig:
     text: int = 96  # size of a caption token
     refiners: tuple[int, int, int, int, int, int] = (48, 3, 0, 0, 0, 0)  # channels, blocks: key, anchor, between; 0 for none
     features: int = 8  # channels that the decoder of key frames hands to its loop filter
-    offsets: tuple[float, float, float] = (-12.0, 0.0, 8.0)  # crf of key, anchor, between against the GOP's
+    lifetime: float = 5.0  # crf that an area is coded finer for each doubling of what depends on it
+    unreferenced: float = 8.0  # crf of an area of a key frame or anchor on which nothing depends, against the GOP's
+    between: float = 6.0  # crf of frames between, against the GOP's
 
 
 MAIN = CrossmodalConfig("crossmodal")
@@ -117,11 +119,15 @@ class Crossmodal(Model):
 
         Args:
             before: the last decoded anchor.
-            field: [N, 2, H/8, W/8] quarter pixels.
+            field: [N, 3, H/8, W/8]: quarter pixels, and how much a block is blurred: 0 not, 1 a little, -1 strongly.
         Returns:
             base [N, 96, H/8, W/8].
         """
-        return pack(*warp_yuv(before.luma, before.chroma, field))
+        luma, chroma = warp_yuv(before.luma, before.chroma, field[:, :2])
+        sharp = pack(luma, chroma)
+        little, strongly = (pack(blurred(luma, reach), blurred(chroma, (reach + 1) // 2)) for reach in BLURS)
+        degree = field[:, 2:]
+        return sharp + (little - sharp) * degree.clamp_min(0.0) + (sharp - strongly) * degree.clamp_max(0.0)
 
     def predict_between(self, before: Picture, after: Picture, fields: Tensor, shares: Tensor) -> Tensor:
         """Warp both anchors to the frames between them.

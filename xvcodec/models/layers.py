@@ -66,13 +66,14 @@ class Knots(nn.Module):
         self.values = nn.Parameter(values.clone())
 
     def forward(self, q: Tensor) -> Tensor:
-        """q [N] float in [0, 63] -> [N, C, 1, 1]."""
-        place = (q / 8.0).clamp(0.0, KNOTS - 1.001)
+        """q float in [0, 63], [N] -> [N, C, 1, 1], or [N, 1, h, w] -> [N, C, h, w]."""
+        place = (q.flatten(1) if q.dim() > 1 else q.unsqueeze(1)).div(8.0).clamp(0.0, KNOTS - 1.001)
         low = place.floor()
-        part = (place - low).unsqueeze(1)
+        part = (place - low).unsqueeze(-1)
         index = low.long()
-        vector = self.values[index] * (1.0 - part) + self.values[index + 1] * part
-        return vector.unsqueeze(-1).unsqueeze(-1)
+        vectors = self.values[index] * (1.0 - part) + self.values[index + 1] * part  # [N, places, C]
+        size = q.shape[2:] if q.dim() > 1 else (1, 1)
+        return vectors.transpose(1, 2).reshape(-1, self.values.shape[1], *size)
 
 
 class TextAttention(nn.Module):

@@ -40,13 +40,13 @@ class Refiner(nn.Module):
 
         Args:
             rough, base: packed pictures [N, 96 f, h, w] as decoded and as predicted (zero for key frames).
-            step: nominal quantiser step of each sample, [N].
+            step: nominal quantiser step, [N, 1, h, w] at any scale.
             trunk: features of the decoder, [N, C, h, w].
         Returns:
             [N, 96 f, h, w].
         """
-        unit = step.repeat_interleave(self.pictures)[:, None, None, None]
         picture = self._apart(rough)
+        unit = F.interpolate(step.repeat_interleave(self.pictures, dim=0), picture.shape[-2:])
         means = F.interpolate(F.avg_pool2d(picture, FLAT), scale_factor=float(FLAT), mode="bilinear")
         detail = ((picture - means) * (0.5 / unit)).clamp(-REACH, REACH)
         seen = [detail]

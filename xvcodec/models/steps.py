@@ -3,8 +3,8 @@
 Both runtimes run these same steps: torch calls the modules, onnxruntime the graphs exported from them. A step's
 inputs and outputs are listed in `STEPS`; shapes, with N samples, H and W multiples of 32:
     luma [N, 1, H, W], chroma [N, 2, H/2, W/2] in [-0.5, 0.5] (for `between`: 3 N pictures, a sample's three together);
-    field [N, 2, H/8, W/8] and fields [N, 4, 3, H/8, W/8] in quarter pixels (and sides -1, 0, 1);
-    shares [N, 3]; q [N] in [0, 63]; text [N, T, D] and mask [N, T];
+    field [N, 3, H/8, W/8] and fields [N, 4, 3, H/8, W/8] in quarter pixels, and -1, 0, 1 (see `xvcodec.models.crossmodal`);
+    shares [N, 3]; q [N, 1, H/32, W/32] in [0, 63]; text [N, T, D] and mask [N, T];
     latent (in quantiser steps, before rounding) and symbols [N, L, H/p, W/p], p the side of a patch;
     means [N, C, H/16, W/16]: what decoded neighbours tell about the first C channels of a key frame, in quantiser steps.
 """
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from xvcodec.models.base import Step
-from xvcodec.models.coder import Coder
+from xvcodec.models.coder import AREA, Coder
 from xvcodec.models.crossmodal import Crossmodal, Picture, pack, pack_several, unpack, unpack_several
 from xvcodec.models.warp import BLOCK
 
@@ -169,9 +169,10 @@ def example_inputs(model: Crossmodal, step: str, height: int, width: int, count:
         "before_chroma": uniform(count, 2, height // 2, width // 2) * 0.3,
         "after_luma": uniform(count, 1, height, width),
         "after_chroma": uniform(count, 2, height // 2, width // 2) * 0.3,
-        "field": vectors(2), "fields": torch.cat((vectors(4, 2), sides), dim=2),
+        "field": torch.cat((vectors(2), sides[:, 0]), dim=1), "fields": torch.cat((vectors(4, 2), sides), dim=2),
         "shares": torch.tensor([[0.25, 0.5, 0.75]]).expand(count, 3).clone(),
-        "q": torch.full((count,), 30.0), "text": uniform(count, tokens, model.config.text),
+        "q": 30.0 + uniform(count, 1, height // AREA, width // AREA) * 20.0,
+        "text": uniform(count, tokens, model.config.text),
         "mask": torch.ones(count, tokens),
         "symbols": (uniform(count, coder.latents, *blocks) * 3).round(),
     }

@@ -13,6 +13,9 @@ from torch.nn import functional as F
 
 BLOCK = 8
 QUARTER = 4
+BLURS = (1, 3)
+"""Reach of the two blurs that a block of an anchor's prediction may have, luma pixels: what was hidden, or moves too fast
+for its detail to return, is predicted better without detail."""
 
 
 def sampling_grid(field: Tensor, height: int, width: int, block: int = BLOCK) -> Tensor:
@@ -56,3 +59,8 @@ def warp_yuv(luma: Tensor, chroma: Tensor, field: Tensor) -> tuple[Tensor, Tenso
         The warped (luma, chroma), same shapes.
     """
     return warp(luma, field), warp(chroma, field * 0.5, BLOCK // 2)
+
+
+def blurred(plane: Tensor, reach: int) -> Tensor:
+    """Mean over `reach` pixels each way of a plane [N, C, H, W], edges replicated."""
+    return F.avg_pool2d(F.pad(plane, (reach,) * 4, mode="replicate"), 2 * reach + 1, 1)

@@ -10,13 +10,16 @@ import torch
 from numpy.typing import NDArray
 from xvc_bitstream.records import Gop
 
+from xvcodec.codec.analysis import Analysis
+from xvcodec.codec.chunks import cut, shares
 from xvcodec.codec.coefficient_contexts import TOP
-from xvcodec.codec.crossmodal import qualities
+from xvcodec.codec.crossmodal import CrossmodalCodec
 from xvcodec.codec.entropy import StreamReader, pack
 from xvcodec.codec.family import Planes
+from xvcodec.codec.lifetimes import octaves
 from xvcodec.codec.quincunx import quincunx
 from xvcodec.codec.session import Session
-from xvcodec.models.crossmodal import BETWEEN
+from xvcodec.models.crossmodal import BETWEEN, CHUNK
 from xvcodec.models.steps import KINDS
 from xvcodec.training.data import Clips
 from xvcodec.training.motion import CHUNKS
@@ -39,22 +42,25 @@ class Symbols:
     """Of a GOP, by kind of picture."""
 
     latents: dict[str, NDArray[np.int32]]  # [pictures, L, h, w]
-    qualities: dict[str, float]
+    qualities: dict[str, NDArray[np.float32]]  # crf, [pictures, H/32, W/32]
 
 
 def coded(session: Session, clips: Clips, count: int) -> Iterator[Symbols]:
     """Code `count` GOPs, every third a photograph, and read their symbols."""
     codec, model = session.codec, session.model
+    assert isinstance(codec, CrossmodalCodec)
     for number in range(count):
         batch = clips.photographs(1, SIZE) if number % 3 == 2 else clips.clips(1, CHUNKS, SIZE)
         quality, frames = round(float(clips.rng.uniform(*QUALITIES)) * 256) / 256, batch.luma.shape[1]
-        fields = batch.fields[0, :, :, :, : SIZE // 8, : SIZE // 8].numpy().astype(np.int32)
-        fields = fields if frames > 1 else np.zeros((0, 4, 3, SIZE // 8, SIZE // 8), np.int32)
-        made = codec.encode(Planes(batch.luma[0], batch.chroma[0]), fields, quality, session.guidance(""))
+        used = cut(frames, (frames - 1) // CHUNK)
+        fields = batch.fields[0, : len(used)]
+        lived = octaves(batch.luma[0], fields, used, [shares(count) for count in used]).numpy()
+        analysis = Analysis(fields.numpy().astype(np.int32), lived)
+        made = codec.encode(Planes(batch.luma[0], batch.chroma[0]), analysis, quality, session.guidance(""))
         streams = pack(made.streams, session.coder, model.tables)
         gop = Gop(tuple(range(frames)), 0, int(quality * 256), 0, streams)
         read = codec.decode_symbols(frames, SIZE, SIZE, quality, StreamReader(gop, session.coder, model.tables))
-        yield Symbols(read.latents, qualities(model.module.config, quality, frames))
+        yield Symbols(read.latents, codec.qualities(quality, read.levels, used))
 
 
 @dataclass
@@ -87,7 +93,9 @@ def _rows(kind: str, gop: Symbols, share: float, rng: np.random.Generator) -> It
     """The fields of `Rows`, step by step."""
     height, width = gop.latents[kind].shape[2:]
     anchors = [_seen(latent) for latent in gop.latents["anchor"]]
+    scale = height // gop.qualities[kind].shape[1]
     for number, latent in enumerate(gop.latents[kind]):
+        quality = gop.qualities[kind][number].repeat(scale, 0).repeat(scale, 1).ravel()
         size, seen = _flat(np.minimum(np.abs(latent), LARGE)).astype(np.uint8), _seen(latent)
         other = np.zeros_like(seen)
         if kind == "between":  # chunks are whole: each has its frames between
@@ -103,7 +111,7 @@ def _rows(kind: str, gop: Symbols, share: float, rng: np.random.Generator) -> It
             drawn = np.flatnonzero(rng.random(places.size) < chance)
             of = places[drawn]
             yield (near[drawn], seen[of], other[of], size[of], np.full(of.size, at),
-                   np.full(of.size, gop.qualities[kind], np.float32), (1.0 / chance[drawn]).astype(np.float32))
+                   quality[of], (1.0 / chance[drawn]).astype(np.float32))
 
 
 def _flat(latent: NDArray[np.int32]) -> NDArray[np.int32]:

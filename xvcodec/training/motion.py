@@ -8,31 +8,30 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from xvcodec.models.search import price_of, search_between, search_forward
+from xvcodec.models.search import search_between, search_forward, step_of
 
 CHUNK = 4
-CHUNKS = 5
-"""Chunks searched in each clip: one key frame and 20 frames after it."""
+CHUNKS = 7
+"""Chunks searched in each clip, where it has so many: one key frame and 28 frames after it."""
 QUALITIES = (28.0, 63.0)
-"""The price of vectors in a clip is that of a quality (crf) drawn from here: models see dense and sparse fields."""
+"""Vectors of a clip are searched for a quality (crf) drawn from here: models see dense and sparse fields."""
 
 
-def chunk_fields(luma: Tensor, price: float) -> Tensor:
+def chunk_fields(luma: Tensor, quantiser: float) -> Tensor:
     """Fields of consecutive chunks.
 
     Args:
         luma: [1 + 4n, 1, H, W] in [-0.5, 0.5]: a key frame and n chunks of four frames.
-        price: of vectors, see `xvcodec.models.search.price_of`.
+        quantiser: step, see `xvcodec.models.search.step_of`.
     Returns:
-        int16 [n, 4, 3, H/8, W/8]: anchor field, then the corrections and sides of the three frames between.
+        int16 [n, 4, 3, H/8, W/8]: anchor field with its blurs, then the corrections and sides of the three frames between.
     """
     before, after = luma[0:-1:CHUNK], luma[CHUNK::CHUNK]
-    anchor = search_forward(after, before, price)
-    parts = [F.pad(anchor, (0, 0, 0, 0, 0, 1))]  # an anchor has one side
+    anchor = search_forward(after, before, quantiser)
+    parts = [anchor]
     for step in range(1, CHUNK):
-        parts.append(search_between(luma[step::CHUNK], before, after, anchor, step / CHUNK, price))
+        parts.append(search_between(luma[step::CHUNK], before, after, anchor[:, :2], step / CHUNK, quantiser))
     return torch.stack(parts, dim=1).clamp(-2047, 2047).to(torch.int16)
 
 
@@ -58,7 +57,7 @@ def search_clips(cache: Path, seed: int = 0) -> None:
             span = store[row["offset"] + start * size : row["offset"] + (start + chunks * CHUNK + 1) * size]
             luma = span.reshape(-1, size)[:, : row["height"] * row["width"]]
             planes = torch.from_numpy(luma.astype(np.float32)).view(-1, 1, row["height"], row["width"]) / 255 - 0.5
-            fields = chunk_fields(planes, price_of(rng.uniform(*QUALITIES))).numpy()
+            fields = chunk_fields(planes, step_of(rng.uniform(*QUALITIES))).numpy()
             at = sink.tell()
             sink.write(fields.tobytes())
             sink.flush()

@@ -8,15 +8,19 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from xvcodec.codec.crossmodal import LONG, PRICE, qualities
+from xvcodec.codec.crossmodal import PRICE, quality_between
 from xvcodec.codec.quantise import SKIP
+from xvcodec.models.coder import AREA
 from xvcodec.models.crossmodal import BETWEEN, CHUNK, Crossmodal, Picture, pack, pack_several, unpack
-from xvcodec.models.steps import KINDS
+from xvcodec.models.transform import PACKED
 from xvcodec.training.contexts import BatchContexts, sizes_beside, sizes_of
 from xvcodec.training.rate import geometric_bits, lowered
 
 ROUNDS = 2
 """Which symbols are skipped depends on other symbols: it is settled in so many rounds, from none."""
+
+USUAL = {"key": -12.0, "anchor": -2.0}
+"""What areas of a clip's pictures have against its quality, crf, on average over the GOPs of people."""
 
 
 @dataclass
@@ -103,7 +107,8 @@ class _Pass:
 
     def key(self, luma: Tensor, chroma: Tensor, text: Tensor, mask: Tensor) -> State:
         """A key frame."""
-        coder, q, truth = self.model.key, self.of["key"], pack(luma, chroma)
+        coder, quality, truth = self.model.key, self.of["key"], pack(luma, chroma)
+        q = _areas(quality, luma)
         leading = coder.context.channels
         latent = coder.latent(truth, q, text, mask)
 
@@ -111,14 +116,14 @@ class _Pass:
             size, table = (each[:, :leading] for each in expected)
             return coder.means(q, latent, lambda means: lowered(latent[:, :leading] - means, size, table, PRICE))
 
-        symbols, mean, bits = settle(latent, mean_of, lambda known: self.contexts["key"](known, q))
+        symbols, mean, bits = settle(latent, mean_of, lambda known: self.contexts["key"](known, quality))
         decoded = coder.pictures_of(symbols + mean, q, text, mask)
         self._note("key", decoded, truth, bits)
         return State(Picture(*unpack(decoded)))
 
     def anchor(self, luma: Tensor, chroma: Tensor, before: State, fields: Tensor) -> State:
         """The last frame of a chunk."""
-        base = self.model.predict_anchor(before.picture, fields[:, 0, :2])
+        base = self.model.predict_anchor(before.picture, fields[:, 0])
         decoded, symbols = self._predicted("anchor", pack(luma, chroma), base, before.sizes)
         return State(Picture(*unpack(decoded)), sizes_of(symbols))
 
@@ -132,9 +137,10 @@ class _Pass:
 
     def _predicted(self, kind: str, truth: Tensor, base: Tensor, other: Tensor | None) -> tuple[Tensor, Tensor]:
         """Decoded packed pictures, and symbols."""
-        coder, q = getattr(self.model, kind), self.of[kind]
+        coder, quality = getattr(self.model, kind), self.of[kind]
+        q = _areas(quality, truth, PACKED)
         symbols, _, bits = settle(coder.analyse(truth, base, q), lambda _: 0.0,
-                                  lambda known: self.contexts[kind](known, q, other))
+                                  lambda known: self.contexts[kind](known, quality, other))
         decoded = coder.synthesise(symbols, base, q)
         self._note(kind, decoded, truth, bits)
         return decoded, symbols
@@ -144,7 +150,14 @@ class _Pass:
         self.units.append((error, bits, self.of[kind]))
 
 
+def _areas(quality: Tensor, picture: Tensor, scale: int = 1) -> Tensor:
+    """One quality [N] for all areas of a picture [N, .., H, W] whose positions are `scale` pixels: [N, 1, H/32, W/32]."""
+    height, width = (size * scale // AREA for size in picture.shape[-2:])
+    return quality[:, None, None, None].expand(-1, 1, height, width)
+
+
 def _qualities(model: Crossmodal, q: Tensor, frames: int) -> dict[str, Tensor]:
     """Quality of each kind of picture, [N] each; a clip stands for the start of a long GOP."""
-    each = [qualities(model.config, quality, 1 if frames == 1 else LONG) for quality in q.tolist()]
-    return {kind: torch.tensor([of[kind] for of in each], device=q.device) for kind in KINDS}
+    between = torch.tensor([quality_between(model.config, quality) for quality in q.tolist()], device=q.device)
+    usual = {kind: (q + (offset if frames > 1 else 0.0)).clamp(0.0, 63.0) for kind, offset in USUAL.items()}
+    return usual | {"between": between}

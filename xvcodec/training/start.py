@@ -18,7 +18,7 @@ def set_context(coder: KeyCoder, clips: Clips, batches: int = 60) -> None:
     targets = torch.zeros(PASSES - 1, 4 * channels, channels, dtype=torch.float64)
     for batch in range(batches):
         pictures = clips.photographs(4, 256) if batch % 2 else clips.clips(4, 1, 256)
-        step = coder.step(torch.rand(4, device=clips.device) * 50.0)[:, :channels]
+        step = coder.log_step(torch.rand(4, device=clips.device) * 50.0).exp()[:, :channels]
         truth = coder.transform(pack(pictures.luma[:, 0], pictures.chroma[:, 0]))[:, :channels]
         decoded, order = (truth / step).round() * step, pass_of(truth.shape[-2], truth.shape[-1], truth.device)
         for number in range(1, PASSES):

@@ -1,0 +1,54 @@
+"""What the encoder finds out about a GOP from its original pictures, before anything is coded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from xvcodec.codec.chunks import cut, fewest, shares
+from xvcodec.codec.field_contexts import COMPONENTS
+from xvcodec.codec.fields import LIMIT
+from xvcodec.codec.lifetimes import octaves
+from xvcodec.models.crossmodal import BETWEEN
+from xvcodec.models.search import search_between, search_forward, step_of
+from xvcodec.models.warp import BLOCK
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Motion and lifetimes of a GOP of n chunks."""
+
+    fields: NDArray[np.int32]  # [n, 4, 3, H/8, W/8], see `xvcodec.models.search`
+    octaves: NDArray[np.float32]  # [1 + n, H/32, W/32], see `xvcodec.codec.lifetimes`
+
+
+def analyse(luma: Tensor, quality: float, between: float) -> Analysis:
+    """Look at a GOP.
+
+    Args:
+        luma: [T, 1, H, W] in [-0.5, 0.5].
+        quality: about what anchors will be coded at, crf; between: the same of frames between.
+    """
+    used = cut(luma.shape[0], fewest(luma.shape[0]))
+    fields = _search(luma, used, step_of(quality), step_of(between)).clamp(-LIMIT, LIMIT)
+    lived = octaves(luma, fields, used, [shares(count) for count in used])
+    return Analysis(fields.cpu().numpy().astype(np.int32), lived.cpu().numpy())
+
+
+def _search(luma: Tensor, used: list[int], anchor_step: float, between_step: float) -> Tensor:
+    """Motion fields, float32 [n, 4, 3, H/8, W/8]."""
+    blocks = (luma.shape[-2] // BLOCK, luma.shape[-1] // BLOCK)
+    fields = torch.zeros(len(used), 1 + BETWEEN, COMPONENTS, *blocks, device=luma.device)
+    start = 0
+    for chunk, count in enumerate(used):
+        before, after = luma[start : start + 1], luma[start + count + 1 : start + count + 2]
+        fields[chunk, 0] = anchor = search_forward(after, before, anchor_step)[0]
+        for slot, share in enumerate(shares(count)[:count]):
+            middle = luma[start + 1 + slot : start + 2 + slot]
+            fields[chunk, 1 + slot] = search_between(middle, before, after, anchor[None, :2], share, between_step)[0]
+        start += count + 1
+    return fields
