@@ -11,6 +11,7 @@ from xvcodec.errors import UsageError
 DEFAULT_CRF = 32.0
 MAX_CRF = 63.0
 PRESETS = ("fast", "medium", "slow")
+TUNES = ("psnr", "perceptual")
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class EncodeOptions:
     target_psnr: float | None = None  # dB, mean PSNR-RGB over the frames
     model: str = "crossmodal"  # a shipped model, or a .safetensors file
     preset: str = "medium"  # fast: crossmodal-fast; slow: quality searched per GOP
+    tune: str = "psnr"  # perceptual: finer where errors are seen, coarser where detail hides them
     gop: int = 32  # longest GOP in frames
     start: float | None = None  # seconds
     duration: float | None = None  # seconds
@@ -53,6 +55,8 @@ class EncodeOptions:
                 raise UsageError(f"{flag} must be a positive number")
         if self.preset not in PRESETS:
             raise UsageError(f"-preset {self.preset!r} is not one of {', '.join(PRESETS)}")
+        if self.tune not in TUNES:
+            raise UsageError(f"--tune {self.tune!r} is not one of {', '.join(TUNES)}")
         if not 1 <= self.gop <= 1024:
             raise UsageError(f"-g is {self.gop}, but goes from 1 to 1024 frames")
         if self.prompt is not None and self.captions is not None:

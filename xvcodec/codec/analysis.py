@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from xvcodec.codec.chunks import cut, fewest, shares
 from xvcodec.codec.field_contexts import COMPONENTS
 from xvcodec.codec.fields import LIMIT
 from xvcodec.codec.lifetimes import octaves
+from xvcodec.codec.masking import masking
 from xvcodec.models.crossmodal import BETWEEN
 from xvcodec.models.search import search_between, search_forward, step_of
 from xvcodec.models.warp import BLOCK
@@ -25,34 +27,38 @@ class Analysis:
 
     fields: NDArray[np.int32]  # [n, 4, 3, H/8, W/8], see `xvcodec.models.search`
     octaves: NDArray[np.float32]  # [1 + n, H/32, W/32], see `xvcodec.codec.lifetimes`
+    masking: NDArray[np.float32]  # [1 + n, H/32, W/32] crf, see `xvcodec.codec.masking`; zero unless asked for
 
 
 SHORT_LIVED = 0.5
-"""A GOP of T frames whose key frame has octaves below SHORT_LIVED log2(T) on average is cut into chunks of FEW frames: motion
-over four frames is found too badly there. Measured in files: motorbike -8 %, cockatoo -6 % bits; others, with longer
-lives, lose up to 14 %."""
+"""A GOP of T frames whose key frame has octaves below SHORT_LIVED log2(T) on average is cut into chunks of FEW frames:
+motion over four frames is found too badly there. In files: motorbike -8 %, cockatoo -6 % bits; others, which live
+longer, would lose up to 14 %."""
 FEW = 2
 
 
-def analyse(luma: Tensor, quality: float, between: float) -> Analysis:
+def analyse(luma: Tensor, quality: float, between: float, perceptual: bool) -> Analysis:
     """Look at a GOP and choose how it is cut into chunks.
 
     Args:
         luma: [T, 1, H, W] in [-0.5, 0.5].
         quality: about what anchors will be coded at, crf; between: the same of frames between.
+        perceptual: whether errors count less where they are seen less.
     """
     frames = luma.shape[0]
-    found = _analyse(luma, fewest(frames), quality, between)
+    found = _analyse(luma, fewest(frames), quality, between, perceptual)
     if frames > 1 + FEW and float(found.octaves[0].mean()) < SHORT_LIVED * math.log2(frames):
-        found = _analyse(luma, -(-(frames - 1) // FEW), quality, between)
+        found = _analyse(luma, -(-(frames - 1) // FEW), quality, between, perceptual)
     return found
 
 
-def _analyse(luma: Tensor, chunks: int, quality: float, between: float) -> Analysis:
+def _analyse(luma: Tensor, chunks: int, quality: float, between: float, perceptual: bool) -> Analysis:
     used = cut(luma.shape[0], chunks)
     fields = _search(luma, used, step_of(quality), step_of(between)).clamp(-LIMIT, LIMIT)
     lived = octaves(luma, fields, used, [shares(count) for count in used])
-    return Analysis(fields.cpu().numpy().astype(np.int32), lived.cpu().numpy())
+    coded = [0, *accumulate(count + 1 for count in used)]
+    hidden = masking(luma[coded]) if perceptual else torch.zeros_like(lived)
+    return Analysis(fields.cpu().numpy().astype(np.int32), lived.cpu().numpy(), hidden.cpu().numpy())
 
 
 def _search(luma: Tensor, used: list[int], anchor_step: float, between_step: float) -> Tensor:

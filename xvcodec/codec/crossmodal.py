@@ -46,15 +46,11 @@ FINE = 24.0
 """Quality below which all draw together: at crf 0 every one has the finest step."""
 
 
-def levels_of(config: CrossmodalConfig, quality: float, octaves: Floats, frames: int) -> Ints:
-    """Levels of the areas of key frame and anchors against the quality of the GOP, `xvcodec.codec.quality_maps`.
-
-    Args:
-        octaves: [1 + n, H/32, W/32], see `xvcodec.codec.lifetimes`; frames: of the GOP.
-    """
+def levels_of(config: CrossmodalConfig, quality: float, analysis: Analysis, frames: int) -> Ints:
+    """Levels of the areas of key frame and anchors against the quality of the GOP, see `xvcodec.codec.quality_maps`."""
     share = min(1.0, quality / FINE)
     unreferenced = config.unreferenced * min(1.0, (frames - 1) / (LONG - 1))
-    wanted = share * (unreferenced - config.lifetime * octaves) / UNIT
+    wanted = share * (unreferenced - config.lifetime * analysis.octaves + analysis.masking) / UNIT
     levels = [np.rint(wanted[0])]
     for picture in wanted[1:]:
         levels.append(np.where(np.abs(picture - levels[-1]) <= HOLD, levels[-1], np.rint(picture)))
@@ -102,6 +98,7 @@ class CrossmodalCodec:
     """`GopCodec` of the crossmodal family."""
 
     requirements = Requirements(multiple_of=32, max_gop_pixels=1 << 28)
+    tunes = ("psnr", "perceptual")
 
     def __init__(self, model: LoadedModel, runtime: Runtime) -> None:
         assert isinstance(model.module, Crossmodal)
@@ -112,16 +109,16 @@ class CrossmodalCodec:
         self.quantiser = Quantiser(model.tables, PRICE, SKIP)
 
     @torch.inference_mode()
-    def analyse(self, planes: Planes, quality: float, guide: Guide) -> Analysis:
+    def analyse(self, planes: Planes, quality: float, guide: Guide, tune: str = "psnr") -> Analysis:
         """Motion and lifetimes of a GOP that will be coded at about `quality`."""
-        return analyse(planes.luma.float(), quality, quality_between(self.module.config, quality))
+        return analyse(planes.luma.float(), quality, quality_between(self.module.config, quality), tune == "perceptual")
 
     @torch.inference_mode()
     def encode(self, planes: Planes, analysis: Analysis, quality: float, guide: Guide) -> CodedGop:
         """Code at quality (crf) 0 to 63."""
         frames = planes.luma.shape[0]
         used = cut(frames, len(analysis.fields))
-        levels = levels_of(self.module.config, quality, analysis.octaves, frames)
+        levels = levels_of(self.module.config, quality, analysis, frames)
         pass_ = _Pass(self, self.qualities(quality, levels, used), guide, used)
         luma, chroma = planes.luma, planes.chroma
         before = pass_.key(luma[:1], chroma[:1])
@@ -138,7 +135,7 @@ class CrossmodalCodec:
             decoded.append(after)
             before, at = after, end
         motion = PassStream("fields", analysis.fields.shape, encode_fields(analysis.fields, used, self.fields))
-        qualities = [PassStream("qualities", levels.shape, encode_maps(levels))] if used else []
+        qualities = [PassStream("qualities", levels.shape, encode_maps(levels))] if levels.any() else []
         pictures = Planes(*(torch.cat(parts) for parts in zip(*decoded, strict=True)))
         return CodedGop([*pass_.streams(), motion, *qualities], lambda: pictures)
 
@@ -158,7 +155,7 @@ class CrossmodalCodec:
         except ValueError as error:
             raise DamagedError(f"{error}: the file is damaged") from None
         levels = np.zeros((1 + chunks, height // AREA, width // AREA), np.int32)
-        if chunks:
+        if read.rows("qualities"):
             with read.passes("qualities", levels.shape) as read_pass:
                 levels = decode_maps(levels.shape, read_pass)
         latents: dict[str, Ints] = {}

@@ -22,7 +22,7 @@ from xvcodec.codec.ratecontrol import RateControl
 from xvcodec.codec.session import Session
 from xvcodec.codec.slow import refine
 from xvcodec.codec.trial import Coded, Trial
-from xvcodec.errors import OutputError
+from xvcodec.errors import OutputError, UsageError
 from xvcodec.media import open_video
 from xvcodec.media.reader import VideoReader
 from xvcodec.media.types import Frame, VideoInfo
@@ -113,6 +113,8 @@ class Encoder:
         model = load_model(options.model_name)
         text = load_text_encoder(options.text_encoder)
         self.session = Session.open(model, options.coder, text, options.backend, options.device)
+        if options.tune not in self.session.codec.tunes:
+            raise UsageError(f"{model.name} has no --tune {options.tune}: leave it out, or choose another --model")
         self.info, self.captions = reader.info, captions
         return reader, text.id
 
@@ -125,7 +127,7 @@ class Encoder:
     def trial(self, gop: GopFrames) -> Trial:
         """The GOP with its guidance, ready to be coded."""
         guide = self.session.guidance(caption_text(self.captions, gop, self.info))
-        return Trial(self.session, gop.frames, self.info, guide)
+        return Trial(self.session, gop.frames, self.info, guide, self.options.tune)
 
     def code(self, gops: Iterable[tuple[GopFrames, Trial | None]],
              control: RateControl) -> Iterator[tuple[GopFrames, tuple[Coded, float] | None]]:

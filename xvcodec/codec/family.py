@@ -82,8 +82,9 @@ class GopCodec(Protocol):
     """Coding of one GOP by one family, on one runtime."""
 
     requirements: Requirements
+    tunes: tuple[str, ...]  # what it can be tuned for, of `xvcodec.options.TUNES`
 
-    def analyse(self, planes: Planes, quality: float, guide: Guide) -> Any:
+    def analyse(self, planes: Planes, quality: float, guide: Guide, tune: str = "psnr") -> Any:
         """What hardly depends on quality (motion, open-loop latents); done once for about `quality`, however many
         qualities are tried.
         """

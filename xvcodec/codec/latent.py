@@ -49,6 +49,7 @@ class LatentCodec:
     """`GopCodec` of the latent family. Its analysis is the unquantised latents, [1 + n, 16, h, w]."""
 
     requirements = Requirements(multiple_of=16, max_gop_pixels=1 << 28)
+    tunes = ("psnr",)
 
     def __init__(self, model: LoadedModel, runtime: Runtime) -> None:
         assert isinstance(model.module, LatentModel)
@@ -56,7 +57,7 @@ class LatentCodec:
         self.quantiser = Quantiser(model.tables, PRICE, SKIP)
 
     @torch.inference_mode()
-    def analyse(self, planes: Planes, quality: float, guide: Guide) -> Tensor:
+    def analyse(self, planes: Planes, quality: float, guide: Guide, tune: str = "psnr") -> Tensor:
         """Latents of the GOP; quality plays no part."""
         latents: list[Tensor] = []
         for kind, frames in _spans(planes.luma.shape[0]):

@@ -56,14 +56,14 @@ def decode_maps(shape: tuple[int, int, int], read: Callable[[NDArray[np.uint8]],
     found = np.zeros((height * width, count), np.int32)
     for step in quincunx(height, width):
         prediction, tables = _expected(found, step)
-        symbols = read(tables.ravel()).reshape(prediction.shape)
-        if np.abs(symbols).max(initial=0) > 4 * LIMIT:
-            raise DamagedError("the quality of an area is out of its range: the file is damaged")
-        found[step.places] = symbols + prediction
-    maps = np.cumsum(found.T.reshape(shape), axis=0, dtype=np.int32)
-    if np.abs(maps).max(initial=0) > LIMIT:
+        found[step.places] = _within(read(tables.ravel()), 4 * LIMIT).reshape(prediction.shape) + prediction
+    return _within(np.cumsum(found.T.reshape(shape), axis=0, dtype=np.int32), LIMIT)
+
+
+def _within(values: Ints, limit: int) -> Ints:
+    if values.size and not -limit <= values.min() <= values.max() <= limit:
         raise DamagedError("the quality of an area is out of its range: the file is damaged")
-    return maps
+    return values
 
 
 def _expected(found: Ints, step: Step) -> tuple[Ints, NDArray[np.uint8]]:

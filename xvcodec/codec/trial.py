@@ -45,8 +45,8 @@ class Coded:
 class Trial:
     """The frames of one GOP and what has been tried with them."""
 
-    def __init__(self, session: Session, frames: list[Frame], info: VideoInfo, guide: Guide) -> None:
-        self.session, self.frames, self.info, self.guide = session, frames, info, guide
+    def __init__(self, session: Session, frames: list[Frame], info: VideoInfo, guide: Guide, tune: str = "psnr") -> None:
+        self.session, self.frames, self.info, self.guide, self.tune = session, frames, info, guide, tune
         self._tried: dict[int, Coded] = {}
         self._analysis: Any = None
 
@@ -59,7 +59,7 @@ class Trial:
     def analysis(self, quality: float) -> Any:
         """Motion or latents, found once, for the first quality that is asked for."""
         if self._analysis is None:
-            self._analysis = self.session.codec.analyse(self.planes, quality, self.guide)
+            self._analysis = self.session.codec.analyse(self.planes, quality, self.guide, self.tune)
         return self._analysis
 
     def code(self, quality: float) -> Coded:

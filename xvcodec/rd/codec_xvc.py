@@ -11,14 +11,16 @@ from pathlib import Path
 import xvcodec
 from xvcodec.errors import OutputError, UsageError, XvcError
 from xvcodec.media.types import Frame
-from xvcodec.options import MAX_CRF, DecodeOptions, EncodeOptions
+from xvcodec.options import MAX_CRF, TUNES, DecodeOptions, EncodeOptions
 
 from .clips import Clip
 from .codecs import Codec, Coded, Conditions, joined
 from .ladder import Scale
 
-_OPTIONS = {"preset": "preset", "coder": "coder", "backend": "backend", "device": "device", "text-encoder": "text_encoder"}
-_CHOICES = {"text": ("own", "none", "other"), "coder": ("constriction", "torchac"), "backend": ("auto", "torch", "onnx")}
+_OPTIONS = {"preset": "preset", "tune": "tune", "coder": "coder", "backend": "backend", "device": "device",
+            "text-encoder": "text_encoder"}
+_CHOICES = {"text": ("own", "none", "other"), "tune": TUNES, "coder": ("constriction", "torchac"),
+            "backend": ("auto", "torch", "onnx")}
 _CODING = ("codec", "families", "media", "models", "runtime", "text")
 """Packages of xvcodec whose code decides about the bytes."""
 _WARM = 6

@@ -55,7 +55,7 @@ def coded(session: Session, clips: Clips, count: int) -> Iterator[Symbols]:
         used = cut(frames, (frames - 1) // CHUNK)
         fields = batch.fields[0, : len(used)]
         lived = octaves(batch.luma[0], fields, used, [shares(count) for count in used]).numpy()
-        analysis = Analysis(fields.numpy().astype(np.int32), lived)
+        analysis = Analysis(fields.numpy().astype(np.int32), lived, np.zeros_like(lived))
         made = codec.encode(Planes(batch.luma[0], batch.chroma[0]), analysis, quality, session.guidance(""))
         streams = pack(made.streams, session.coder, model.tables)
         gop = Gop(tuple(range(frames)), 0, int(quality * 256), 0, streams)

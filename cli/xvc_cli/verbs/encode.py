@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 @click.option("--target-psnr", type=Number(0, 100, min_open=True), help="Mean PSNR in dB.")
 @click.option("--model", default="crossmodal", show_default=True, help="A name that `xvc models` lists.")
 @click.option("-preset", type=click.Choice(["fast", "medium", "slow"]), default="medium", show_default=True)
+@click.option("--tune", type=click.Choice(["psnr", "perceptual"]), default="psnr", show_default=True,
+              help="perceptual: finer where errors are seen, coarser where detail hides them.")  # fmt: skip
 @click.option("-g", "gop", type=click.IntRange(1, 1024), default=32, show_default=True, help="Most frames in a GOP.")
 @click.option("-an", "no_audio", is_flag=True, help="Leave the audio out.")
 @click.option("--prompt", help="What is to be seen: one caption over the whole file.")

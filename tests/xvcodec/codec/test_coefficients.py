@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ def walked(contexts: Contexts, size: tuple[int, int], quality: float, other: Siz
         tables.append(table)
         return np.where(table < SKIP, 0, source[np.ix_(places, contexts.order[channels])]).astype(np.int32)
 
-    return contexts.walk(*size, quality, other, take), tables
+    return contexts.walk(np.full(size, quality).astype(np.int32), other, take), tables
 
 
 @st.composite
@@ -112,6 +113,21 @@ def test_neighbours_that_are_large_widen_the_tables() -> None:
     assert tables[1].astype(int).mean() > tables[0].astype(int).mean() + 10
     beside = np.concatenate([t.ravel() for t in walked(contexts, (8, 8), 40.0, sizes_of(busy), still)[1]])
     assert beside.astype(int).mean() > tables[0].astype(int).mean() + 5
+
+
+def test_each_position_is_coded_at_its_own_quality() -> None:
+    default = CoefficientContexts.default(8, 1)
+    bias = np.repeat(np.linspace(0, 60000, QUALITIES).astype(np.int32)[:, None], 96, axis=1)
+    contexts = Contexts(replace(default, bias=bias))
+    found: dict[int, NDArray[np.uint8]] = {}
+
+    def take(places: Indices, channels: slice, table: NDArray[np.uint8]) -> Ints:
+        found.update(zip(places.tolist(), table, strict=True))
+        return np.zeros(table.shape, np.int32)
+
+    contexts.walk(np.array([[0, 63], [30, 63]], np.int32), None, take)
+    assert 0 not in found, "nothing is expected at the first position: it is not even asked for"
+    assert found[1].mean() == found[3].mean() > found[2].mean() + 3
 
 
 def test_contexts_of_other_latents_are_refused() -> None:

@@ -8,9 +8,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from xvcodec.models.cost import kmac_per_pixel
-from xvcodec.models.crossmodal import BETWEEN, pack, pack_several, unpack, unpack_several
-from xvcodec.models.search import price_of, search_between, search_forward
-from xvcodec.models.warp import warp, warp_yuv
+from xvcodec.models.crossmodal import BETWEEN, Crossmodal, Picture, pack, pack_several, unpack, unpack_several
+from xvcodec.models.search import search_between, search_forward, step_of
+from xvcodec.models.warp import blurred, warp, warp_yuv
 from xvcodec.models.weights import load_model
 
 LIMITS = {"crossmodal": (60.0, 7_300_000), "crossmodal-fast": (12.0, 1_600_000)}
@@ -111,25 +111,46 @@ def test_beyond_the_edge_the_edge_goes_on() -> None:
 def test_search_finds_a_global_shift(dx: int, dy: int) -> None:
     scene = smooth(96 + 64, 128 + 64)
     before, now = scene[:, :, 32:128, 32:160], scene[:, :, 32 + dy : 128 + dy, 32 + dx : 160 + dx]
-    field = search_forward(now, before, price_of(40.0))
-    assert field.shape == (1, 2, 12, 16) and torch.equal(field, field.round())
-    inner = field[0, :, 2:-2, 4:-4].flatten(1)
+    field = search_forward(now, before, step_of(40.0))
+    assert field.shape == (1, 3, 12, 16) and torch.equal(field, field.round())
+    inner = field[0, :2, 2:-2, 4:-4].flatten(1)
     assert inner.median(1).values.tolist() == [4.0 * dx, 4.0 * dy]
 
 
 def test_search_between_needs_no_correction_on_a_straight_path() -> None:
     scene = smooth(96 + 64, 128 + 64, 2)
     frames = [scene[:, :, 32 + 2 * t : 128 + 2 * t, 32 + 4 * t : 160 + 4 * t] for t in range(3)]
-    field = search_between(frames[1], frames[0], frames[2], constant(32.0, 16.0, 96, 128), 0.5, price_of(40.0))
+    field = search_between(frames[1], frames[0], frames[2], constant(32.0, 16.0, 96, 128), 0.5, step_of(40.0))
     assert (field[0, :, 2:-2, 2:-2] == 0).float().mean() > 0.9
     assert (field[0, 2, 2:-2, -2:] == -1).all()  # what comes in at the right is not in the frame before
 
 
-def test_a_dearer_vector_makes_a_smoother_field() -> None:
-    now, before = smooth(96, 128, 3), smooth(96, 128, 4)
+def test_a_coarser_quantiser_makes_a_smoother_field() -> None:
+    before = smooth(96, 128, 3)
+    now = before + 0.06 * torch.randn(1, 1, 96, 128, generator=torch.Generator().manual_seed(4))
 
-    def roughness(price: float) -> float:
-        field = search_forward(now, before, price)
+    def roughness(step: float) -> float:
+        field = search_forward(now, before, step)[:, :2]
         return float((field[..., 1:] - field[..., :-1]).abs().mean() + (field[..., 1:, :] - field[..., :-1, :]).abs().mean())
 
-    assert roughness(price_of(63.0)) < 0.8 * roughness(price_of(20.0))
+    assert roughness(step_of(63.0)) < 0.8 * roughness(step_of(20.0))
+
+
+def test_what_lost_its_detail_is_predicted_blurred() -> None:
+    scene = smooth(96, 128, 5) + (torch.rand(1, 1, 96, 128, generator=torch.Generator().manual_seed(1)) - 0.5) * 0.4
+    now = scene.clone()
+    now[..., 64:] = blurred(scene, 3)[..., 64:]
+    blur = search_forward(now, scene, step_of(20.0))[0, 2]
+    assert (blur[1:-1, 1:7] == 0).all() and (blur[1:-1, 9:-1] == -1).float().mean() > 0.8
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_blurs_are_those_of_the_prediction(name: str) -> None:
+    model = load_model(name).module
+    assert isinstance(model, Crossmodal)
+    luma, chroma = smooth(64, 64), smooth(32, 32, 1).repeat(1, 2, 1, 1)
+    field = torch.zeros(1, 3, 8, 8)
+    field[:, 2, :, 2:4], field[:, 2, :, 4:] = 1.0, -1.0
+    out = unpack(model.predict_anchor(Picture(luma, chroma), field))[0]
+    for part, wanted in ((slice(0, 16), luma), (slice(16, 32), blurred(luma, 1)), (slice(32, 64), blurred(luma, 3))):
+        assert torch.allclose(out[..., part], wanted[..., part], atol=1e-5)

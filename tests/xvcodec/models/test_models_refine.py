@@ -21,7 +21,7 @@ def refiner(pictures: int, trained: bool) -> Refiner:
 def inputs(pictures: int, count: int = 2) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     torch.manual_seed(1)
     packed = torch.rand(2, count, 96 * pictures, 4, 8) - 0.5
-    return packed[0], packed[1], torch.randn(count, TRUNK, 4, 8), torch.tensor([0.05, 0.2][:count])
+    return packed[0], packed[1], torch.randn(count, TRUNK, 4, 8), torch.tensor([0.05, 0.2][:count]).view(-1, 1, 1, 1)
 
 
 def test_it_starts_as_no_change() -> None:

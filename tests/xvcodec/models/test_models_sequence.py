@@ -10,13 +10,13 @@ import torch
 from xvc_bitstream.coders.base import bits
 
 from xvcodec.codec.coefficients import Contexts, Floats, Ints, Sizes
-from xvcodec.codec.crossmodal import PRICE, CrossmodalContexts, qualities
+from xvcodec.codec.crossmodal import PRICE, CrossmodalContexts, quality_between
 from xvcodec.codec.quantise import SKIP, Quantiser
 from xvcodec.models.crossmodal import FAST, Crossmodal
 from xvcodec.training.contexts import BatchContexts, batch_contexts, sizes_of
 from xvcodec.training.crossmodal import frames_of, loss_of, windows
 from xvcodec.training.rate import geometric_bits, laplace_bits, laplace_tables, lowered, quantised, scale_of
-from xvcodec.training.sequence import Coded, run, settle
+from xvcodec.training.sequence import USUAL, Coded, run, settle
 
 TINY = replace(FAST, name="tiny", width=12, key_blocks=(1, 1), leading=6, context=5, refiners=(6, 1, 6, 1, 6, 1),
                features=2)
@@ -39,7 +39,7 @@ def model() -> Crossmodal:
 def test_each_kind_of_picture_has_its_own_quality(model: Crossmodal) -> None:
     result = coded(2, model)
     assert result.error.shape == result.bits.shape == result.quality.shape == (2, 5)
-    of = qualities(TINY, 50.0, 32)
+    of = {kind: 50.0 + offset for kind, offset in USUAL.items()} | {"between": quality_between(TINY, 50.0)}
     expected = [of[kind] for kind in ("key", "anchor", "between", "anchor", "between")]
     assert result.quality[1].tolist() == pytest.approx(expected)
     assert coded(0, model).quality[:, 0].tolist() == [20.0, 50.0]  # a photograph is coded at its nominal quality
@@ -86,7 +86,7 @@ def walked(latent: Floats, quality: float, other: Sizes | None) -> tuple[Ints, I
         spent += float(bits(found[table >= SKIP], table[table >= SKIP], tables))
         return found
 
-    return contexts.walk(5, 7, quality, other, take), chosen, spent
+    return contexts.walk(np.full((5, 7), int(quality), np.int32), other, take), chosen, spent
 
 
 @pytest.mark.parametrize("beside", [False, True])

@@ -38,8 +38,9 @@ def gop(chunks: int, seed: int) -> Symbols:
         scale = np.geomspace(4.0, 0.05, values)[:, None, None] * random.choice([0.1, 1.0], (pictures, 1, height, width))
         return np.rint(random.laplace(size=(pictures, values, height, width)) * scale).astype(np.int32)
 
-    sizes = {"key": (1, 384, 3, 4), "anchor": (chunks, 96, 6, 8), "between": (chunks, 288, 6, 8)}
-    return Symbols({kind: latents(*size) for kind, size in sizes.items()}, QUALITIES)
+    sizes = {"key": (1, 384, 4, 4), "anchor": (chunks, 96, 8, 8), "between": (chunks, 288, 8, 8)}
+    qualities = {kind: np.full((size[0], 2, 2), QUALITIES[kind], np.float32) for kind, size in sizes.items()}
+    return Symbols({kind: latents(*size) for kind, size in sizes.items()}, qualities)
 
 
 def test_rows_and_sums_are_those_of_the_codec() -> None:
@@ -57,7 +58,7 @@ def test_rows_and_sums_are_those_of_the_codec() -> None:
             np.add.at(counts, (table.astype(int) - 64, np.minimum(np.abs(found), LARGE)), 1.0)
             return found
 
-        walker.walk(6, 8, QUALITIES["anchor"], before, take)
+        walker.walk(np.full((8, 8), int(QUALITIES["anchor"]), np.int32), before, take)
         before = sizes_of(truth)
     rows = rows_of([symbols], 10**6, np.random.default_rng(0))["anchor"]
     assert np.array_equal(count(rows, contexts), counts.reshape(CLASSES, BUCKETS, -1))
@@ -65,7 +66,7 @@ def test_rows_and_sums_are_those_of_the_codec() -> None:
 
 def test_drawn_rows_stand_for_all() -> None:
     rows = rows_of([gop(3, seed) for seed in range(20)], 400, np.random.default_rng(0))
-    for kind, places in (("key", 20 * 12), ("anchor", 60 * 48), ("between", 60 * 48)):
+    for kind, places in (("key", 20 * 16), ("anchor", 60 * 64), ("between", 60 * 64)):
         assert rows[kind].weight.sum() == pytest.approx(places, rel=0.3), kind
     assert len(rows["anchor"].step) < 900 and rows["between"].other.any() and not rows["key"].other.any()
 
