@@ -1,7 +1,7 @@
 """Coders: what remains of pictures after a prediction becomes a latent, and comes back.
 
 The way there and back is a DCT (`Transform`) with quantiser steps learned for every quality, and behind it a loop filter
-(`Refiner`). The coder of key frames, which have no prediction, has networks besides, which see the caption. All
+(`LoopFilter`, of key frames `Refiner`). The coder of key frames, without prediction, has networks that see the caption. All
 networks' last layers start at zero, so that the codec works from the first step of training and the networks learn
 corrections (a plain VAE needs many times the training to get as far).
 
@@ -21,6 +21,7 @@ from torch.nn import functional as F
 
 from xvcodec.models.context import Context
 from xvcodec.models.layers import KNOTS, Block, Knots, Pointwise, TextAttention, both_sides, dense
+from xvcodec.models.loop_filter import LoopFilter
 from xvcodec.models.refine import Refiner
 from xvcodec.models.transform import Transform, values_of
 
@@ -46,7 +47,7 @@ class Coder(nn.Module):
         refiner: of decoded pictures; None leaves them as they are.
     """
 
-    def __init__(self, pictures: int, patch: int, coarseness: float, refiner: Refiner | None) -> None:
+    def __init__(self, pictures: int, patch: int, coarseness: float, refiner: Refiner | LoopFilter | None) -> None:
         super().__init__()
         self.pictures, self.patch, self.coarseness = pictures, patch, coarseness
         self.latents = values_of(patch) * pictures

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from xvcodec.models.base import Model
 from xvcodec.models.coder import PICTURE, Coder, KeyCoder, KeyConfig
-from xvcodec.models.refine import Refiner
+from xvcodec.models.loop_filter import LoopFilter
 from xvcodec.models.warp import BLURS, blurred, warp_yuv
 
 CHUNK = 4
@@ -111,8 +111,8 @@ class Crossmodal(Model):
         key, anchor, between = config.refiners[:2], config.refiners[2:4], config.refiners[4:]
         self.key = KeyCoder(KeyConfig(config.width, *config.key_blocks, config.leading, config.context, config.text, key,
                                       config.features))
-        self.anchor = Coder(1, PATCH, 1.0, Refiner(1, True, 0, *anchor, 0) if anchor[0] else None)
-        self.between = Coder(BETWEEN, PATCH, 1.35, Refiner(BETWEEN, True, 0, *between, 0) if between[0] else None)
+        self.anchor = Coder(1, PATCH, 1.0, LoopFilter(*anchor) if anchor[0] else None)
+        self.between = Coder(BETWEEN, PATCH, 1.35, LoopFilter(*between) if between[0] else None)
 
     def predict_anchor(self, before: Picture, field: Tensor) -> Tensor:
         """Warp the anchor before.

@@ -6,6 +6,7 @@ taken there, so that nothing is copied per step but corner coordinates.
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 from dataclasses import dataclass
@@ -64,6 +65,25 @@ class Clips:
         else:
             self.notes = [{"offset": row["offset"], "start": 0, "chunks": (row["frames"] - 1) // CHUNK}
                           for row in self.rows.values()]
+        self._weigh()
+
+    def apart(self, every: int = 8) -> tuple[Clips, Clips]:
+        """Two like this, without `refresh`: one never draws every so manieth clip, the other draws no other.
+
+        Raises:
+            ValueError: there are too few clips.
+        """
+        number = {offset: at for at, offset in enumerate(sorted(self.rows))}
+        found = copy.copy(self), copy.copy(self)
+        for kept, clips in enumerate(found):
+            clips.notes = [note for note in self.notes if (number[note["offset"]] % every == 0) == kept]
+            clips.rng = np.random.default_rng((*self.rng.integers(1 << 30, size=2), kept))
+            if not clips.notes:
+                raise ValueError(f"too few clips are searched to keep one of {every} for measuring")
+            clips._weigh()
+        return found
+
+    def _weigh(self) -> None:
         weights = np.array([GENERATED_WEIGHT if self.rows[n["offset"]]["kind"] == "generated" else 1.0
                             for n in self.notes])
         self.chances = weights / weights.sum()

@@ -21,7 +21,7 @@ from xvcodec.codec.quincunx import quincunx
 from xvcodec.codec.session import Session
 from xvcodec.models.crossmodal import BETWEEN, CHUNK
 from xvcodec.models.steps import KINDS
-from xvcodec.training.data import Clips
+from xvcodec.training.data import Batch, Clips
 from xvcodec.training.motion import CHUNKS
 
 QUALITIES = (24.0, 60.0)
@@ -52,15 +52,19 @@ def coded(session: Session, clips: Clips, count: int) -> Iterator[Symbols]:
     for number in range(count):
         batch = clips.photographs(1, SIZE) if number % 3 == 2 else clips.clips(1, CHUNKS, SIZE)
         quality, frames = round(float(clips.rng.uniform(*QUALITIES)) * 256) / 256, batch.luma.shape[1]
-        used = cut(frames, (frames - 1) // CHUNK)
-        fields = batch.fields[0, : len(used)]
-        lived = octaves(batch.luma[0], fields, used, [shares(count) for count in used]).numpy()
-        analysis = Analysis(fields.numpy().astype(np.int32), lived, np.zeros_like(lived))
-        made = codec.encode(Planes(batch.luma[0], batch.chroma[0]), analysis, quality, session.guidance(""))
+        made = codec.encode(Planes(batch.luma[0], batch.chroma[0]), analysis_of(batch), quality, session.guidance(""))
         streams = pack(made.streams, session.coder, model.tables)
         gop = Gop(tuple(range(frames)), 0, int(quality * 256), 0, streams)
         read = codec.decode_symbols(frames, SIZE, SIZE, quality, StreamReader(gop, session.coder, model.tables))
-        yield Symbols(read.latents, codec.qualities(quality, read.levels, used))
+        yield Symbols(read.latents, codec.qualities(quality, read.levels, cut(frames, frames // CHUNK)))
+
+
+def analysis_of(batch: Batch) -> Analysis:
+    """What an encoder would find in a batch of one clip of 1 + 4n frames, with the motion that was searched before."""
+    luma, fields = batch.luma[0], batch.fields[0]
+    used = [BETWEEN] * (luma.shape[0] // CHUNK)
+    lived = octaves(luma, fields, used, [shares(count) for count in used]).cpu().numpy()
+    return Analysis(fields.cpu().numpy().astype(np.int32), lived, np.zeros_like(lived))
 
 
 @dataclass

@@ -1,0 +1,110 @@
+"""What the loop filters of predicted pictures are trained on: pictures of training clips as the real codec decodes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from xvcodec.codec.family import Planes
+from xvcodec.codec.session import Session
+from xvcodec.models.crossmodal import BETWEEN, CHUNK, Crossmodal, pack, unpack
+from xvcodec.models.weights import LoadedModel
+from xvcodec.training.data import Clips
+from xvcodec.training.fit_symbols import analysis_of
+
+KINDS = ("anchor", "between")
+SIZE = 256
+"""Side of the crops that are coded."""
+QUALITIES = (24.0, 63.0)
+"""Clips are coded at a quality (crf) drawn from here."""
+LEVELS = 255.0
+
+
+@dataclass
+class Samples:
+    """Decoded pictures of one kind, M of them, 4:2:0 planes in [-0.5, 0.5], float16 (sources: 8-bit levels)."""
+
+    rough: tuple[Tensor, Tensor]  # before the loop filter: luma [M, 1, S, S], chroma [M, 2, S/2, S/2]
+    base: tuple[Tensor, Tensor]  # as predicted
+    source: tuple[Tensor, Tensor]  # uint8
+    step: Tensor  # nominal quantiser step, [M, 1, S/8, S/8]
+    error: Tensor  # mean squared error of `rough` in packed values, [M]
+    chunk: Tensor  # number of its chunk in the GOP, [M]
+
+    def __len__(self) -> int:
+        return len(self.step)
+
+    def __getitem__(self, which: Tensor) -> Samples:
+        rough, base, source = (_both(plane[which] for plane in planes) for planes in (self.rough, self.base, self.source))
+        return Samples(rough, base, source, self.step[which], self.error[which], self.chunk[which])
+
+    @staticmethod
+    def joined(parts: list[Samples]) -> Samples:
+        """All of some."""
+        def planes(name: str) -> tuple[Tensor, Tensor]:
+            return _both(torch.cat(each) for each in zip(*(getattr(part, name) for part in parts), strict=True))
+
+        flat = (torch.cat([getattr(part, name) for part in parts]) for name in ("step", "error", "chunk"))
+        return Samples(planes("rough"), planes("base"), planes("source"), *flat)
+
+
+def _both(planes: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
+    luma, chroma = planes
+    return luma, chroma
+
+
+class _Recorder(nn.Module):
+    """Stands for a loop filter, notes what it is given, and lets it work."""
+
+    def __init__(self, inner: nn.Module | None) -> None:
+        super().__init__()
+        self.inner, self.seen = inner, list[tuple[Tensor, Tensor, Tensor]]()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Recorder:
+        return self  # a runtime copies its model, but what its copy sees is to be found here
+
+    def forward(self, rough: Tensor, base: Tensor, step: Tensor) -> Tensor:
+        """See `LoopFilter`."""
+        self.seen.append((rough.clone(), base.clone(), step.clone()))
+        return rough if self.inner is None else self.inner(rough, base, step)
+
+
+@torch.inference_mode()
+def record(model: LoadedModel, clips: Clips, count: int, chunks: int, device: str = "cpu") -> dict[str, Samples]:
+    """Code `count` crops of 1 + 4 * `chunks` frames in a closed loop and keep every predicted picture, by its kind."""
+    module = model.module
+    assert isinstance(module, Crossmodal)
+    recorders = {kind: _Recorder(getattr(module, kind).refiner) for kind in KINDS}
+    for kind, recorder in recorders.items():
+        getattr(module, kind).refiner = recorder
+    session = Session.open(model, "constriction", None, "torch", device)
+    found: dict[str, list[Samples]] = {kind: [] for kind in KINDS}
+    for _ in range(count):
+        batch = clips.clips(1, chunks, SIZE)
+        quality = round(float(clips.rng.uniform(*QUALITIES)) * 256) / 256
+        planes = Planes(batch.luma[0], batch.chroma[0])
+        session.codec.encode(planes, analysis_of(batch), quality, session.guidance(""))
+        for kind, recorder in recorders.items():
+            found[kind] += [_sample(kind, chunk, planes, *seen) for chunk, seen in enumerate(recorder.seen)]
+            recorder.seen.clear()
+    for kind, recorder in recorders.items():
+        getattr(module, kind).refiner = recorder.inner
+    return {kind: Samples.joined(parts) for kind, parts in found.items()}
+
+
+def _sample(kind: str, chunk: int, planes: Planes, rough: Tensor, base: Tensor, step: Tensor) -> Samples:
+    """The pictures that a loop filter saw at once."""
+    last = (chunk + 1) * CHUNK
+    frames = slice(last, last + 1) if kind == "anchor" else slice(last - BETWEEN, last)
+    together = frames.stop - frames.start
+    source = planes.luma[frames], planes.chroma[frames]
+    error = (rough.float().cpu() - pack(*source, together)).square().reshape(together, -1).mean(1)
+    decoded, predicted = (_both(plane.half().cpu() for plane in unpack(packed, together)) for packed in (rough, base))
+    levels = _both(((plane + 0.5) * LEVELS).round().to(torch.uint8) for plane in source)
+    steps = F.interpolate(step.cpu().repeat_interleave(together, dim=0), rough.shape[-2:])
+    return Samples(decoded, predicted, levels, steps, error, torch.full((together,), chunk))
