@@ -159,7 +159,7 @@ def test_verify_keeps_nothing_that_does_not_decode(clip: Path, tmp_path: Path, m
 
 def test_wrong_choices_are_told_before_anything_is_written(clip: Path, coded: Path, tmp_path: Path) -> None:
     for wrong in ({"crf": 64.0}, {"crf": 20.0, "bpp": 1.0}, {"bpp": -1.0}, {"bpp": float("nan")}, {"gop": 0},
-                  {"preset": "turbo"}, {"prompt": "a", "captions": Path("a.vtt")}):
+                  {"preset": "turbo"}, {"tune": "loud"}, {"prompt": "a", "captions": Path("a.vtt")}):
         with pytest.raises(UsageError):
             options(**wrong)
     with pytest.raises(ModelError):

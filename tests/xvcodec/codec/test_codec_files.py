@@ -31,6 +31,7 @@ import xvcodec
 from xvcodec import EncodeOptions
 from xvcodec.codec.planes import to_frames
 from xvcodec.codec.trial import Trial
+from xvcodec.errors import UsageError
 from xvcodec.media import Frame
 from xvcodec.models.weights import LoadedModel
 
@@ -158,3 +159,23 @@ def test_the_fast_preset_is_the_fast_model() -> None:
     assert EncodeOptions(preset="fast").model_name == "crossmodal-fast"
     assert EncodeOptions(preset="fast", model="a.safetensors").model_name == "a.safetensors"
     assert FAST["model"] == "crossmodal-fast"
+
+
+def test_tuned_for_the_eye_detail_is_coded_coarser(tmp_path: Path) -> None:
+    info = replace(INFO, width=128, height=64)
+    source = texture(info, steady(5))
+    for number, frame in enumerate(source):  # flat on the left, but for a little noise; loud on the right
+        noise = np.random.default_rng(number).normal(size=frame.y.shape)
+        frame.y[:, :64] = np.clip(np.round(128 + 2 * noise[:, :64]), 0, 255)
+        frame.y[:, 64:] = np.clip(np.round(frame.y[:, 64:] + 25 * noise[:, 64:]), 0, 255)
+    errors = {}
+    for tune in ("psnr", "perceptual"):
+        xvcodec.encode(io.BytesIO(y4m(info, source)), tmp_path / "a.xvc", options(tune=tune, crf=40.0))
+        decoded = frames_of(tmp_path / "a.xvc")
+        errors[tune] = [sum(float(np.square(one.y[:, part].astype(float) - two.y[:, part]).mean())
+                            for one, two in zip(source, decoded, strict=True)) for part in (slice(64), slice(64, 128))]
+    assert errors["perceptual"][0] < errors["psnr"][0] and errors["perceptual"][1] > errors["psnr"][1]
+    with pytest.raises(UsageError, match="has no --tune perceptual"):
+        xvcodec.encode(io.BytesIO(y4m(info, source)), tmp_path / "b.xvc",
+                       options(model="crossmodal-latent", tune="perceptual"))
+    assert not (tmp_path / "b.xvc").exists()

@@ -90,7 +90,8 @@ def test_what_is_the_same_in_every_block_is_learned() -> None:
     pattern = (torch.rand(8, 8) - 0.5).repeat(16, 16) * 0.2
     luma, chroma = (plane.float() / 255 - 0.5 for plane in source)
     samples = Samples(((luma + pattern).half(), chroma.half()), (luma.half(), chroma.half()), source,
-                      torch.full((4, 1, 16, 16), 0.1), torch.full((4,), float(pattern.square().mean()) * 2 / 3), torch.zeros(4))
+                      torch.full((4, 1, 16, 16), 0.1), torch.full((4,), float(pattern.square().mean()) * 2 / 3),
+                      torch.zeros(4))
     made = LoopFilter(16, 0)
     fit(made, samples, 3.0, 1e-2, 0, lambda line: None)
     assert np.mean([gain for _, gain in gains(made, samples)]) > 1.0
