@@ -22,6 +22,8 @@ HALF = 6
 """Channels of a picture at half resolution: four luma phases, two chroma planes."""
 PLACE = 3
 """Channels that say which corner of a block a position is (below, right: -1 or 1), and how fine the quantiser is."""
+CODED = 1e-5
+"""A difference to the prediction that is more than rounding."""
 MIDDLE = 0.1
 """Quantiser step that the network takes for neither fine nor coarse."""
 
@@ -54,11 +56,12 @@ class LoopFilter(nn.Module):
         unit = F.interpolate(step.repeat_interleave(rough.shape[1] // PICTURE, dim=0), size)
         pixels, place = self._stem_weights()
         # divided behind the convolution: a step that changes from area to area is no edge in the picture
-        x = F.conv2d(_beyond(dense(apart(rough), apart(rough - base))), pixels) / unit
+        coded = apart(rough - base)
+        x = F.conv2d(_beyond(dense(apart(rough), coded)), pixels) / unit
         x = x + F.conv2d(_beyond(dense(self._place(unit))), place, self.stem.bias)
         for block in self.blocks:
             x = x + block(F.relu(x))
-        change = self.head(F.relu(x)).float() * unit
+        change = self.head(F.relu(x)).float() * unit * _near(coded)
         return rough + together(change).reshape(rough.shape)
 
     def _stem_weights(self) -> tuple[Tensor, Tensor]:
@@ -76,6 +79,16 @@ class LoopFilter(nn.Module):
         below = side.view(1, 1, 2, 1).repeat(1, 1, height // 2, width)
         right = side.view(1, 1, 1, 2).repeat(1, 1, height, width // 2)
         return torch.cat((below.expand_as(unit), right.expand_as(unit), (unit / MIDDLE).log()), dim=1)
+
+
+def _near(coded: Tensor) -> Tensor:
+    """1 in blocks in which something was coded, and around them, else 0: [N, 24, 2 h, 2 w] -> [N, 1, 2 h, 2 w].
+
+    Blocks that are only carried on are not filtered again in picture after picture, or they would lose all their detail.
+    """
+    blocks = F.max_pool2d(coded.abs().amax(1, keepdim=True), 2)
+    near = F.max_pool2d((blocks > CODED).to(coded.dtype), 3, stride=1, padding=1)
+    return F.interpolate(near, scale_factor=2.0)
 
 
 def _beyond(x: Tensor) -> Tensor:
