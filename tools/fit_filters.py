@@ -57,7 +57,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3, help="of coding clips and fitting")
     parser.add_argument("--gops", type=int, default=50, help="GOPs coded in each round")
     parser.add_argument("--kept", type=int, default=8, help="GOPs coded in each round for measuring")
-    parser.add_argument("--seconds", type=float, default=300.0, help="of fitting, for each filter and round")
+    parser.add_argument("--steps", type=int, default=3000, help="of the optimiser, for each filter and round")
     parser.add_argument("--rate", type=float, default=2e-3, help="learning rate of the first round; later half of it")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
@@ -77,7 +77,7 @@ def main() -> int:
         for kind in KINDS:
             samples = Samples.joined([each[kind] for each in gathered])
             print(f"round {number + 1}, {kind}: {len(samples)} pictures", flush=True)
-            fit(getattr(module, kind).refiner, samples, options.seconds, options.rate / min(number + 1, 2),
+            fit(getattr(module, kind).refiner, samples, options.steps, options.rate / min(number + 1, 2),
                 options.seed + number, lambda line: print(line, flush=True))
             report(kind, module, kept[kind])
         save_filters(module, options.output)

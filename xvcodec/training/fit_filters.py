@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from time import process_time
 
 import torch
 from torch import Tensor
@@ -25,11 +24,13 @@ MARGIN = 8
 WARM = 50
 """Steps in which the learning rate rises."""
 AVERAGE = 0.995
+TOLD = 200
+"""Steps from one line of the log to the next."""
 Say = Callable[[str], None]
 
 
-def fit(loop_filter: LoopFilter, samples: Samples, seconds: float, rate: float, seed: int, say: Say) -> None:
-    """Train for `seconds` of the process's own time; the filter's weights become the average over the last steps.
+def fit(loop_filter: LoopFilter, samples: Samples, steps: int, rate: float, seed: int, say: Say) -> None:
+    """Train for so many steps; the filter's weights become the average over the last ones.
 
     The loss is the error after over that before, so that a tenth of a decibel counts the same at every quality.
     """
@@ -37,21 +38,21 @@ def fit(loop_filter: LoopFilter, samples: Samples, seconds: float, rate: float, 
     loop_filter.train().requires_grad_(True)
     optimiser = torch.optim.AdamW(loop_filter.parameters(), rate, betas=(0.9, 0.98), weight_decay=1e-3)
     average = {name: value.detach().clone() for name, value in loop_filter.named_parameters()}
-    begin, seen, step = process_time(), 0.0, 0
-    while (done := (process_time() - begin) / seconds) < 1.0:
+    seen = 0.0
+    for step in range(steps):
         for group in optimiser.param_groups:
-            group["lr"] = rate * min(1.0, (step + 1) / WARM, 0.02 + 0.98 * (1.0 + math.cos(math.pi * done)) / 2.0)
+            group["lr"] = rate * min(1.0, (step + 1) / WARM, 0.02 + 0.49 * (1.0 + math.cos(math.pi * step / steps)))
         loss = _loss(loop_filter, *_batch(samples, random))
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(loop_filter.parameters(), 1.0)
         optimiser.step()
-        step, seen = step + 1, seen + float(loss.detach())
-        share = min(AVERAGE, step / (step + 10))
+        seen += float(loss.detach())
+        share = min(AVERAGE, (step + 1) / (step + 11))
         for name, value in loop_filter.named_parameters():
             average[name].lerp_(value.detach(), 1.0 - share)
-        if step % 200 == 0:
-            say(f"step {step}: {10 * math.log10(seen / 200):+.3f} dB, {done:.0%}")
+        if (step + 1) % TOLD == 0:
+            say(f"step {step + 1}: {-10 * math.log10(seen / TOLD):+.3f} dB")
             seen = 0.0
     loop_filter.load_state_dict(average)
     loop_filter.eval().requires_grad_(False)

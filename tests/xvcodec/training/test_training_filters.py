@@ -93,7 +93,7 @@ def test_what_is_the_same_in_every_block_is_learned() -> None:
                       torch.full((4, 1, 16, 16), 0.1), torch.full((4,), float(pattern.square().mean()) * 2 / 3),
                       torch.zeros(4))
     made = LoopFilter(16, 0)
-    fit(made, samples, 3.0, 1e-2, 0, lambda line: None)
+    fit(made, samples, 120, 1e-2, 0, lambda line: None)
     assert np.mean([gain for _, gain in gains(made, samples)]) > 1.0
 
 
