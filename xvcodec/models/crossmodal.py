@@ -40,7 +40,7 @@ class CrossmodalConfig:
     leading: int = 288  # latent channels of key frames that networks correct
     context: int = 48  # latent channels of key frames that are predicted from neighbours
     text: int = 96  # size of a caption token
-    refiners: tuple[int, int, int, int, int, int] = (48, 3, 0, 0, 0, 0)  # channels, blocks: key, anchor, between; 0 for none
+    refiners: tuple[int, int, int, int, int, int] = (48, 3, 64, 1, 64, 1)  # channels, blocks: key, anchor, between; 0: none
     features: int = 8  # channels that the decoder of key frames hands to its loop filter
     lifetime: float = 5.0  # crf that an area is coded finer for each doubling of what depends on it
     unreferenced: float = 8.0  # crf of an area of a key frame or anchor on which nothing depends, against the GOP's
@@ -48,7 +48,7 @@ class CrossmodalConfig:
 
 
 MAIN = CrossmodalConfig("crossmodal")
-FAST = CrossmodalConfig("crossmodal-fast", width=80, key_blocks=(1, 1), leading=160, refiners=(24, 3, 0, 0, 0, 0),
+FAST = CrossmodalConfig("crossmodal-fast", width=80, key_blocks=(1, 1), leading=160, refiners=(24, 3, 64, 1, 64, 1),
                         features=4)
 PATCH = 8
 """Side of the transform's patches in predicted pictures: 10 to 25 % fewer bits than with those of key frames."""
