@@ -31,6 +31,7 @@ from xvcodec.models.coder import AREA, KEY_PATCH, RATE_WEIGHT, nominal_step
 from xvcodec.models.crossmodal import BETWEEN, PATCH, Crossmodal, CrossmodalConfig
 from xvcodec.models.warp import BLOCK
 from xvcodec.models.weights import LoadedModel
+from xvcodec.options import TUNES
 from xvcodec.runtime.base import Runtime
 
 PRICE = 0.08
@@ -98,7 +99,7 @@ class CrossmodalCodec:
     """`GopCodec` of the crossmodal family."""
 
     requirements = Requirements(multiple_of=32, max_gop_pixels=1 << 28)
-    tunes = ("psnr", "perceptual")
+    tunes: tuple[str, ...] = TUNES
 
     def __init__(self, model: LoadedModel, runtime: Runtime) -> None:
         assert isinstance(model.module, Crossmodal)

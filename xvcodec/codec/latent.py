@@ -49,7 +49,7 @@ class LatentCodec:
     """`GopCodec` of the latent family. Its analysis is the unquantised latents, [1 + n, 16, h, w]."""
 
     requirements = Requirements(multiple_of=16, max_gop_pixels=1 << 28)
-    tunes = ("psnr",)
+    tunes: tuple[str, ...] = ("psnr",)
 
     def __init__(self, model: LoadedModel, runtime: Runtime) -> None:
         assert isinstance(model.module, LatentModel)

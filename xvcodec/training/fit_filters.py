@@ -44,7 +44,7 @@ def fit(loop_filter: LoopFilter, samples: Samples, steps: int, rate: float, seed
             group["lr"] = rate * min(1.0, (step + 1) / WARM, 0.02 + 0.49 * (1.0 + math.cos(math.pi * step / steps)))
         loss = _loss(loop_filter, *_batch(samples, random))
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(loop_filter.parameters(), 1.0)
         optimiser.step()
         seen += float(loss.detach())
@@ -94,7 +94,8 @@ def _loss(loop_filter: LoopFilter, rough: Tensor, base: Tensor, source: Tensor, 
 def gains(loop_filter: LoopFilter, samples: Samples) -> Iterator[tuple[int, float]]:
     """Chunk of each picture, and what the filter brings it, in decibels."""
     for at in range(len(samples)):
-        rough, base = (pack(*(plane[at : at + 1].float() for plane in planes)) for planes in (samples.rough, samples.base))
+        rough, base = (pack(luma[at : at + 1].float(), chroma[at : at + 1].float())
+                       for luma, chroma in (samples.rough, samples.base))
         luma, chroma = (plane[at : at + 1].float() / LEVELS - 0.5 for plane in samples.source)
         source = pack(luma, chroma)
         with torch.autocast("cpu", torch.bfloat16):
