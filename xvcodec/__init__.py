@@ -11,6 +11,7 @@ from xvcodec.api import (
     probe,
     set_captions,
     synthesise,
+    truncate,
     verify,
 )
 from xvcodec.options import DecodeOptions, DecodeResult, EncodeOptions, EncodeResult, Progress
@@ -19,4 +20,5 @@ from xvcodec.video import Video
 __version__ = "0.1.0"
 
 __all__ = ["DecodeOptions", "DecodeResult", "EncodeOptions", "EncodeResult", "ModelInfo", "Progress", "Video", "analyse",
-           "decode", "encode", "export", "list_models", "open", "probe", "set_captions", "synthesise", "verify"]
+           "decode", "encode", "export", "list_models", "open", "probe", "set_captions", "synthesise", "truncate",
+           "verify"]

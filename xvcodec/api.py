@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 from xvc_bitstream import Caption, Reader, atomic_open, replace_captions
+from xvc_bitstream import truncate as _truncate
 
+from xvcodec.errors import UsageError
 from xvcodec.options import DecodeOptions, DecodeResult, EncodeOptions, EncodeResult, Report
 from xvcodec.video import Video, describe
 
@@ -95,6 +97,25 @@ def set_captions(source: str | Path, captions: Sequence[Caption], target: str | 
     """Copy an .xvc file with other captions; nothing is re-encoded. Source and target may be the same file."""
     with Reader.open(source) as reader, atomic_open(target) as sink:
         replace_captions(reader, sink, list(captions))
+
+
+def truncate(source: str | Path, target: str | Path, bpp: float | None = None, size: int | None = None) -> float:
+    """Copy an .xvc file without its finest tokens; no model runs. Source and target may be the same file.
+
+    Args:
+        bpp, size: bits a pixel of all but the audio, or bytes of the whole file, at most; one of them is given.
+    Returns:
+        bits a pixel of the result.
+    Raises:
+        UsageError (of the bitstream): the file's model writes no tokens, or the file cannot be so small.
+    """
+    if (bpp is None) == (size is None):
+        raise UsageError("truncating takes either --bpp or --target-size")
+    with Reader.open(source) as reader, atomic_open(target) as sink:
+        pixels = reader.header.width * reader.header.height * sum(entry.frames for entry in reader.entries)
+        budget = int(bpp * pixels / 8) if bpp is not None else (size or 0) - reader.audio_bytes
+        _truncate(reader, sink, budget)
+        return 8.0 * (sink.tell() - reader.audio_bytes) / pixels
 
 
 @dataclass(frozen=True)

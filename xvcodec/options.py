@@ -10,6 +10,7 @@ from xvcodec.errors import UsageError
 
 DEFAULT_CRF = 32.0
 MAX_CRF = 63.0
+MAX_STEPS = 64
 PRESETS = ("fast", "medium", "slow")
 TUNES = ("psnr", "perceptual")
 
@@ -23,6 +24,7 @@ class EncodeOptions:
     bpp: float | None = None  # bits a pixel of the video, container included
     target_size: int | None = None  # bytes of the whole file, audio included
     target_psnr: float | None = None  # dB, mean PSNR-RGB over the frames
+    tokens: int | None = None  # most tokens of a GOP, for models that write tokens
     model: str = "crossmodal"  # a shipped model, or a .safetensors file
     preset: str = "medium"  # fast: crossmodal-fast; slow: quality searched per GOP
     tune: str = "psnr"  # perceptual: finer where errors are seen, coarser where detail hides them
@@ -38,13 +40,14 @@ class EncodeOptions:
     captions: Path | None = None  # WebVTT or SRT file
     language: str | None = None  # of the prompt or the captions; what the file says, else "en"
     text_encoder: str = "default"  # "default" or a folder
+    seed: int = 0  # of what a generative decoder draws, 0 to 2^64 - 1
     metadata: dict[str, str] = field(default_factory=dict)
     psnr: bool = False  # report PSNR-RGB
     verify: bool = False  # decode the result before it gets its final name
 
     def __post_init__(self) -> None:
         targets = {"-crf": self.crf, "-b:v": self.bitrate, "--bpp": self.bpp, "--target-size": self.target_size,
-                   "--target-psnr": self.target_psnr}
+                   "--target-psnr": self.target_psnr, "--tokens": self.tokens}
         given = [flag for flag, value in targets.items() if value is not None]
         if len(given) > 1:
             raise UsageError(f"{given[0]} and {given[1]} exclude each other: give one of them")
@@ -59,6 +62,8 @@ class EncodeOptions:
             raise UsageError(f"--tune {self.tune!r} is not one of {', '.join(TUNES)}")
         if not 1 <= self.gop <= 1024:
             raise UsageError(f"-g is {self.gop}, but goes from 1 to 1024 frames")
+        if not 0 <= self.seed < 1 << 64:
+            raise UsageError(f"--seed is {self.seed}, but goes from 0 to 2^64 - 1")
         if self.prompt is not None and self.captions is not None:
             raise UsageError("--prompt and --captions exclude each other: put the prompt into the caption file")
 
@@ -85,6 +90,17 @@ class DecodeOptions:
     backend: str = "auto"
     device: str = "auto"
     ignore_errors: bool = False  # conceal damaged GOPs instead of stopping
+    tokens: int | None = None  # most tokens to use of a GOP, for models that write tokens
+    steps: int | None = None  # of a generative decoder; 0: one deterministic pass, None: the model's own number
+    seed: int | None = None  # of its noise; the file's own by default
+
+    def __post_init__(self) -> None:
+        if self.tokens is not None and self.tokens < 1:
+            raise UsageError("--tokens must be at least 1")
+        if self.steps is not None and not 0 <= self.steps <= MAX_STEPS:
+            raise UsageError(f"--steps is {self.steps}, but goes from 0 to {MAX_STEPS}")
+        if self.seed is not None and not 0 <= self.seed < 1 << 64:
+            raise UsageError(f"--seed is {self.seed}, but goes from 0 to 2^64 - 1")
 
 
 @dataclass(frozen=True)

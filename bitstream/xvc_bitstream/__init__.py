@@ -2,7 +2,7 @@
 
 from .captions import read_captions, validate_captions, write_captions
 from .coders import Coder, bits, get_coder
-from .edit import replace_captions
+from .edit import replace_captions, truncate
 from .errors import BitstreamError, CoderError, DamagedError, FormatError, UsageError
 from .files import atomic_open
 from .reader import Reader
@@ -47,8 +47,10 @@ __all__ = [
     "bits",
     "get_coder",
     "log_scales",
+    "pieces",
     "read_captions",
     "replace_captions",
+    "truncate",
     "validate_captions",
     "write_captions",
 ]

@@ -26,7 +26,8 @@ class Reader:
 
     Strict (the default): damage that touches what was asked for raises DamagedError. With `ignore_errors` it is
     noted in `damage` and gone round; `gop(i)` still raises, so that the caller can conceal `entries[i].frames`
-    frames. A file that was cut off is not an error: `truncated` is True and its whole GOPs are there.
+    frames. A file that was cut off is not an error: `truncated` is True, and its whole GOPs are there; a last one of which
+    whole pieces of tokens arrived is there with these.
     """
 
     def __init__(self, source: Source, strict: bool) -> None:
@@ -94,6 +95,8 @@ class Reader:
         """GOP `number`, from 0. Raises DamagedError that names it, IndexError where there is none."""
         if not 0 <= number < len(self.entries):
             raise IndexError(f"GOP {number} does not exist; the file has {len(self.entries)}")
+        if self._layout.tail is not None and number == len(self.entries) - 1:
+            return self._layout.tail
         entry = self.entries[number]
         ref = ChunkRef(chunks.GOP, entry.offset, entry.size - chunks.OVERHEAD)
         try:

@@ -13,12 +13,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from . import chunks, limits
+from . import chunks, limits, pieces
 from .chunks import ChunkRef, is_type, payload_of, unsqueeze
 from .errors import BitstreamError, FormatError
 from .gop import PROBE, GopHead, head_size, parse_head
 from .index import parse_index
-from .records import Damage, GopEntry
+from .records import Damage, Gop, GopEntry, Stream
 from .source import Source
 
 _TAIL = chunks.OVERHEAD + 8
@@ -34,6 +34,7 @@ class Layout:
     damage: list[Damage] = field(default_factory=list)
     truncated: bool = False
     indexed: bool = False  # whether `gops` came from the index and still has to be checked GOP by GOP
+    tail: Gop | None = None  # the GOP in which the file was cut off, as far as it can be used; it is the last of `gops`
 
 
 def survey(source: Source) -> Layout:
@@ -58,7 +59,42 @@ def survey(source: Source) -> Layout:
         offset = next(ref.offset for ref in layout.refs if ref.type == chunks.INDEX)
         layout.damage.append(Damage(offset, "INDX", None, "the index does not match the chunks; it was ignored"))
     layout.gops = list(scan(source, walked_gops, layout.damage))
+    if layout.truncated:
+        _add_tail(source, end, layout)
     return layout
+
+
+def _add_tail(source: Source, position: int, layout: Layout) -> None:
+    """The GOP in which the file was cut off, when whole pieces of its tokens arrived, which stand behind its other
+    streams."""
+    head = source.read_at(position, chunks.HEAD_SIZE)
+    ref = ChunkRef(head[:4], position, int.from_bytes(head[4:8], "little"))
+    if ref.type != chunks.GOP or len(head) < chunks.HEAD_SIZE or not ref.length <= limits.MAX_CHUNK:
+        return
+    try:
+        gop = read_head(source, ref)
+    except FormatError:
+        return
+    start = ref.offset + chunks.HEAD_SIZE + gop.size
+    streams = []
+    for name, shape, length in gop.streams:
+        data = source.read_at(start, min(length, source.size - start)) if start < source.size else b""
+        stream = Stream(name, shape, data)
+        if name == pieces.NAME:
+            stream = pieces.arrived(stream) or stream
+        elif len(data) < length:
+            return
+        streams.append(stream)
+        start += length
+    last = layout.gops[-1] if layout.gops else None
+    if not streams or streams[-1].name != pieces.NAME or not streams[-1].payload or (last and gop.pts[0] < last.end_pts):
+        return
+    try:
+        pieces.split(streams[-1])
+    except FormatError:
+        return
+    layout.tail = Gop(gop.pts, gop.duration, gop.quality, gop.seed, tuple(streams))
+    layout.gops.append(gop.entry(position, source.size - position))
 
 
 def scan(source: Source, refs: list[ChunkRef], damage: list[Damage]) -> Iterator[GopEntry]:

@@ -21,6 +21,7 @@ VERBS = {
     "decode": "Turn .xvc back into a video, pictures or y4m.",
     "probe": "Say what is in an .xvc file.",
     "captions": "Read the captions of an .xvc file, or replace them.",
+    "truncate": "Make an .xvc file smaller by dropping its finest tokens; no model runs.",
     "verify": "Check every byte and every symbol of an .xvc file.",
     "rd": "Compare codecs: rate-distortion studies, plots, BD-rates.",
     "models": "List the models that ship, their size and cost.",

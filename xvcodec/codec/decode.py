@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from xvc_bitstream import BitstreamError, Caption, DamagedError, Gop, Header, Reader
+from xvc_bitstream import BitstreamError, Caption, DamagedError, Gop, Header, Reader, pieces
 from xvc_bitstream.records import AudioPacket
 
 from xvcodec.codec.conceal import LostGop
@@ -107,6 +107,8 @@ class Decoder:
             raise InputError(f"the file has {reader.header.bit_depth} bits a sample, but this xvc decodes only 8 and 10")
         self.window = Window(reader, options)
         self.session = open_session(reader.header, options)
+        if options.tokens is not None and not self.session.codec.requirements.tokens:
+            raise UsageError(f"--tokens is for models that write tokens, which {reader.header.model} does not")
         self.info = info_of(reader)
         self._lost: dict[int, str] = {}
 
@@ -126,6 +128,8 @@ class Decoder:
             gop = None
             try:
                 gop = self.reader.gop(number)
+                if self.options.tokens is not None:
+                    gop = pieces.within(gop, self.options.tokens)
                 item: DecodedGop | LostGop = DecodedGop(number, gop, self._decode(gop))
             except BitstreamError as error:
                 self._note(number, error)
@@ -152,11 +156,11 @@ class Decoder:
 
     def guide(self, gop: Gop) -> Guide:
         """Guidance of a GOP: the prompt given now, or the file's captions at that time."""
-        if self.options.prompt is not None:
-            return self.session.guidance(self.options.prompt)
         base = self.info.time_base
         start, end = (int(ticks * base * MICRO) for ticks in (gop.pts[0], gop.pts[-1] + gop.duration))
-        return self.session.guidance(text_between(self.reader.captions, start, end))
+        prompt, seed = self.options.prompt, self.options.seed
+        guide = self.session.guidance(text_between(self.reader.captions, start, end) if prompt is None else prompt)
+        return replace(guide, steps=self.options.steps, seed=gop.seed if seed is None else seed)
 
     def frames(self) -> Iterator[Frame]:
         """Decoded frames of the window in order; with ignore_errors, those of damaged GOPs repeat their neighbour."""

@@ -6,7 +6,7 @@ import io
 import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -116,6 +116,8 @@ class Encoder:
         if options.tune not in self.session.codec.tunes:
             raise UsageError(f"{model.name} has no --tune {options.tune}: leave it out, or choose another --model")
         self.info, self.captions = reader.info, captions
+        if options.tokens is not None and not self.session.codec.requirements.tokens:
+            raise UsageError(f"--tokens is for models that write tokens, which {model.name} does not: add --model onedva")
         return reader, text.id
 
     def gops(self, reader: Iterable[Frame | AudioPacket]) -> Generator[GopFrames]:
@@ -127,6 +129,7 @@ class Encoder:
     def trial(self, gop: GopFrames) -> Trial:
         """The GOP with its guidance, ready to be coded."""
         guide = self.session.guidance(caption_text(self.captions, gop, self.info))
+        guide = replace(guide, tokens=self.options.tokens, seed=self.options.seed)
         return Trial(self.session, gop.frames, self.info, guide, self.options.tune)
 
     def code(self, gops: Iterable[tuple[GopFrames, Trial | None]],

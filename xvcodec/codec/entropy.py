@@ -11,15 +11,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from xvc_bitstream.coders import Coder
 from xvc_bitstream.errors import CoderError, DamagedError
+from xvc_bitstream.pieces import NAME as TOKENS
+from xvc_bitstream.pieces import Piece, join, split
 from xvc_bitstream.records import Gop, Stream
 from xvc_bitstream.tables import TableSet
 
-from xvcodec.codec.family import CodedStream, PassStream, ReadPass
+from xvcodec.codec.family import CodedStream, PassStream, PieceStream, ReadPass
 
 Pass = tuple[NDArray[np.int32], NDArray[np.uint8]]
 """Symbols and the tables of each, 1-D."""
@@ -30,11 +33,11 @@ RARE_BITS = 8.0
 """A lowest symbol that costs less is ordinary: it says nothing about missing bytes."""
 
 
-def pack(streams: Sequence[CodedStream | PassStream], coder: Coder, tables: TableSet) -> tuple[Stream, ...]:
+def pack(streams: Sequence[CodedStream | PassStream | PieceStream], coder: Coder, tables: TableSet) -> tuple[Stream, ...]:
     """Entropy-code every stream; empty ones are left out."""
-    packed = [_pack_passes(stream, coder, tables) if isinstance(stream, PassStream) else _pack(stream, coder, tables)
-              for stream in streams]
-    return tuple(stream for stream in packed if stream.elements)
+    ways: dict[type, Any] = {CodedStream: _pack, PassStream: _pack_passes, PieceStream: _pack_pieces}
+    packed = [ways[type(stream)](stream, coder, tables) for stream in streams]
+    return tuple(stream for stream in packed if stream.elements or stream.name == TOKENS)
 
 
 def _pack(stream: CodedStream, coder: Coder, tables: TableSet) -> Stream:
@@ -45,6 +48,10 @@ def _pack(stream: CodedStream, coder: Coder, tables: TableSet) -> Stream:
 
 def _pack_passes(stream: PassStream, coder: Coder, tables: TableSet) -> Stream:
     return Stream(stream.name, stream.shape, _encode(stream.passes, coder, tables))
+
+
+def _pack_pieces(stream: PieceStream, coder: Coder, tables: TableSet) -> Stream:
+    return join([Piece(each.level, each.scans, each.tokens, _encode(each.passes, coder, tables)) for each in stream.pieces])
 
 
 def _encode(passes: Sequence[Pass], coder: Coder, tables: TableSet) -> bytes:
@@ -104,6 +111,17 @@ class StreamReader:
                 are left over.
         """
         return self._read(self._named(name, shape).payload if math.prod(shape) else b"")
+
+    def pieces(self, name: str, size: int) -> list[tuple[Piece, AbstractContextManager[ReadPass]]]:
+        """The pieces of a stream of tokens of `size` numbers: what each says of itself, and what reads it as `passes` does.
+
+        Raises:
+            DamagedError: the stream is missing or of another shape; FormatError: its pieces contradict each other.
+        """
+        stream = self._streams.get(name)
+        if stream is None or len(stream.shape) != 2 or stream.shape[1] != size:
+            raise DamagedError(f"stream {name} is missing or has the wrong shape for this model: the file is damaged")
+        return [(piece, self._read(piece.payload)) for piece in split(stream)]
 
     @contextmanager
     def _read(self, payload: bytes) -> Iterator[ReadPass]:

@@ -26,6 +26,9 @@ class ReadStream(Protocol):
     def passes(self, name: str, shape: tuple[int, ...]) -> AbstractContextManager[ReadPass]:
         """A stream coded in passes: gives a function from tables, uint8 [n], to the next symbols, int32 [n]."""
 
+    def pieces(self, name: str, size: int) -> Sequence[tuple[PieceHead, AbstractContextManager[ReadPass]]]:
+        """The pieces of a stream of tokens of `size` numbers: what each says of itself, and what reads it."""
+
 
 @dataclass(frozen=True)
 class Requirements:
@@ -33,6 +36,7 @@ class Requirements:
 
     multiple_of: int  # padded width and height are multiples of this
     max_gop_pixels: int  # width * height * frames of one GOP at most: bounds memory
+    tokens: bool = False  # whether it writes tokens, any prefix of which can be decoded
 
 
 @dataclass(frozen=True)
@@ -54,12 +58,49 @@ class PassStream:
     passes: list[tuple[NDArray[np.int32], NDArray[np.uint8]]]  # (symbols, tables), 1-D
 
 
+class PieceHead(Protocol):
+    """What a piece of tokens says of itself."""
+
+    @property
+    def scans(self) -> int:
+        """Steps of the model's walk that it holds."""
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that these give."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A piece of tokens before entropy coding, see `xvc_bitstream.pieces`."""
+
+    level: int
+    scans: int
+    tokens: int
+    passes: list[tuple[NDArray[np.int32], NDArray[np.uint8]]]  # (symbols, tables), 1-D
+
+
+@dataclass(frozen=True)
+class PieceStream:
+    """Tokens in pieces, each a payload of its own."""
+
+    name: str
+    size: int  # numbers of a token
+    pieces: list[Piece]
+
+
 @dataclass(frozen=True)
 class Guide:
-    """A caption as the networks see it: text [1, T, D] float32 and mask [1, T]; T is 0 without one."""
+    """What coding depends on besides pictures: the caption as networks see it, and choices of generative decoders.
+
+    text is [1, T, D] float32 and mask [1, T]; T is 0 without a caption.
+    """
 
     text: Tensor
     mask: Tensor
+    tokens: int | None = None  # most tokens of a GOP
+    steps: int | None = None  # of its sampler; None for the model's own number
+    seed: int = 0  # of its noise, 0 to 2^64 - 1
 
 
 @dataclass(frozen=True)
@@ -74,7 +115,7 @@ class Planes:
 class CodedGop:
     """What the encoder made of a GOP, and what the decoder will make of it."""
 
-    streams: Sequence[CodedStream | PassStream]
+    streams: Sequence[CodedStream | PassStream | PieceStream]
     decoded: Callable[[], Planes]  # at no cost where the loop is closed; else the decoder runs when it is called
 
 
@@ -82,7 +123,10 @@ class GopCodec(Protocol):
     """Coding of one GOP by one family, on one runtime."""
 
     requirements: Requirements
-    tunes: tuple[str, ...]  # what it can be tuned for, of `xvcodec.options.TUNES`
+
+    @property
+    def tunes(self) -> tuple[str, ...]:
+        """What it can be tuned for, of `xvcodec.options.TUNES`."""
 
     def analyse(self, planes: Planes, quality: float, guide: Guide, tune: str = "psnr") -> Any:
         """What hardly depends on quality (motion, open-loop latents); done once for about `quality`, however many

@@ -8,7 +8,7 @@ beyond 1, because most residuals are zero and the others anything. Weights and t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,8 @@ Ints = NDArray[np.int32]
 ROLES = 3
 """Anchor fields, the correction of a chunk that is coded first, and the chunk's other corrections."""
 COMPONENTS = 3
-"""Horizontal, vertical, and (corrections only) the side that a block is predicted from: 1 before, -1 after, 0 both."""
+"""Horizontal, vertical, and the blur of an anchor's block, or the side that a correction's is predicted from: 1 before,
+-1 after, 0 both."""
 FEATURES = ("bias", "spread", "prediction", "horizontal", "anchor", "first")
 """What is weighed, quarter pixels: 1; sum of the four neighbours' distances to the prediction; size of the prediction;
 size of the horizontal residual (vertical components), or of the vector's (sides); sizes of the residuals here in fields of
@@ -70,6 +71,12 @@ class FieldContexts:
             if feature is not None:
                 size = size + weight * feature
         return self.tables[:, role, component, step][:, np.searchsorted(EDGES, size, side="right")]
+
+    def sharp(self) -> FieldContexts:
+        """The same for codecs whose anchors are never blurred: saying so costs next to nothing."""
+        tables = self.tables.copy()
+        tables[:, 0, 2] = 0
+        return replace(self, tables=tables)
 
     def to_tensors(self) -> dict[str, NDArray[np.generic]]:
         """Writable copies by name, for a weights file."""

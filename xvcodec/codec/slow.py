@@ -1,11 +1,18 @@
-"""`-preset slow`: search the quality of each GOP for the best sum of error and rate, instead of taking it as given."""
+"""`-preset slow`: search the quality of each GOP for the best sum of error and rate, instead of taking it as given.
+
+Where quality means an error, and tokens are counted until an estimate meets it, decoding checks the estimate.
+"""
 
 from __future__ import annotations
+
+import math
 
 from xvcodec.codec.trial import Coded, Trial
 
 SPREAD = (-3.0, 3.0)
 """Qualities tried beside the one asked for."""
+TRIES, NEAR = 3, 0.05
+"""Decodings at most, and how near to an error, dB, is good enough."""
 
 
 def refine(trial: Trial, coded: Coded) -> Coded:
@@ -14,6 +21,8 @@ def refine(trial: Trial, coded: Coded) -> Coded:
     The slope is the file's own trade at the quality asked for: what its two neighbours pay in error for a byte, so
     that easy GOPs, where bytes buy little, give theirs to hard ones.
     """
+    if trial.session.codec.requirements.tokens:
+        return settle(trial, coded)
     nominal = coded.quality
     options = [coded] + [trial.code(min(63.0, max(0.0, nominal + step))) for step in SPREAD]
     price = trial.session.codec.price(nominal)
@@ -23,3 +32,19 @@ def refine(trial: Trial, coded: Coded) -> Coded:
         return float(difference.square().sum()) + price * option.size * 8.0
 
     return min(options, key=cost)
+
+
+def settle(trial: Trial, coded: Coded) -> Coded:
+    """As many tokens as the decoded pictures, not the estimate, need for the error of the quality asked for."""
+    from xvcodec.codec.onedva import FALL, error_between, error_of
+
+    if trial.guide.tokens is not None:
+        return coded
+    wanted = error_of(coded.quality)
+    for _ in range(TRIES):
+        excess = 10.0 * math.log10(max(error_between(trial.planes, coded.planes), 1e-12) / wanted)
+        quality = min(63.0, max(0.0, coded.quality - excess / FALL))
+        if abs(excess) < NEAR or quality == coded.quality:
+            break
+        coded = trial.code(quality)
+    return coded

@@ -67,7 +67,7 @@ class Trial:
         stored = min(MAX_QUALITY, max(0, round(quality * STEP)))
         if stored not in self._tried:
             coded = self.session.codec.encode(self.planes, self.analysis(stored / STEP), stored / STEP, self.guide)
-            gop = Gop(tuple(frame.pts for frame in self.frames), self.frames[-1].duration, stored, 0,
+            gop = Gop(tuple(frame.pts for frame in self.frames), self.frames[-1].duration, stored, self.guide.seed,
                       pack(coded.streams, self.session.coder, self.session.model.tables))
             if len(self._tried) > 1:
                 self._tried.pop(next(iter(self._tried)))

@@ -11,7 +11,7 @@ from importlib import import_module
 from xvcodec.families.base import Family
 from xvcodec.models.base import Model
 
-FAMILIES = ("crossmodal", "latent")
+FAMILIES = ("crossmodal", "latent", "onedva")
 """Modules of this package, each with a `FAMILY`; imported when first asked for."""
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @click.option("--bpp", type=Number(0, min_open=True), help="Bits per pixel of all but the audio.")
 @click.option("--target-size", type=SIZE, help="Size of the whole file: 800k, 2M, 1.5MiB.")
 @click.option("--target-psnr", type=Number(0, 100, min_open=True), help="Mean PSNR in dB.")
+@click.option("--tokens", type=click.IntRange(1), help="Most tokens of a GOP (--model onedva).")
 @click.option("--model", default="crossmodal", show_default=True, help="A name that `xvc models` lists.")
 @click.option("-preset", type=click.Choice(["fast", "medium", "slow"]), default="medium", show_default=True)
 @click.option("--tune", type=click.Choice(["psnr", "perceptual"]), default="psnr", show_default=True,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 @click.option("--captions", type=shared.captions_in, metavar="F.vtt|F.srt", help="Timed captions.")
 @click.option("--language", help="Language of the prompt and the captions; what the file says, else en.")
 @click.option("--text-encoder", default="default", show_default=True, help="Another one: a local folder.")
+@click.option("--seed", type=click.IntRange(0, (1 << 64) - 1), default=0, help="Of a generative decoder's noise.")
 @click.option("-metadata", "metadata", type=PAIR, multiple=True, help="A tag, key=value; may be repeated.")
 @click.option("--coder", type=click.Choice(["constriction", "torchac"]), default="constriction", show_default=True)
 @click.option("--psnr", is_flag=True, help="Measure the PSNR of what will be decoded.")
@@ -65,7 +67,7 @@ def command(
     """
     places = arrange(files, source, target, ".xvc")
     overwrite = shared.check_overwrite_flags(overwrite, refuse)
-    rates = ("-crf", "crf"), ("-b:v", "bitrate"), ("--bpp", "bpp"), ("--target-size", "target_size")
+    rates = ("-crf", "crf"), ("-b:v", "bitrate"), ("--bpp", "bpp"), ("--target-size", "target_size"), ("--tokens", "tokens")
     shared.exclusive({flag: options[name] for flag, name in (*rates, ("--target-psnr", "target_psnr"))})
     shared.exclusive({"-t": options["duration"], "-to": options["end"]})
     shared.exclusive({"--prompt": options["prompt"], "--captions": options["captions"]})

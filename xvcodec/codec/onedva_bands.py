@@ -1,0 +1,88 @@
+"""Between pictures and the tokens of onedva: motion search, scaling of coefficients, and noise for the painter."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from xvcodec.codec.field_contexts import COMPONENTS
+from xvcodec.codec.fields import LIMIT
+from xvcodec.codec.token_contexts import Ints
+from xvcodec.codec.tokens import Layer
+from xvcodec.models import lifting
+from xvcodec.models.lifting import BETWEEN, Bands, Pictures, chunks_of
+from xvcodec.models.patches import TOKEN, from_tokens, means_from_tokens, means_to_tokens, to_tokens
+from xvcodec.models.search import search_between, search_forward
+from xvcodec.models.warp import BLOCK
+
+STEP = 0.006
+"""The finest step, in picture units times the gain of a difference."""
+Members = list[list[tuple[str, int, int]]]
+"""What the pictures of each layer are, see `make_layers`."""
+
+
+def search(luma: torch.Tensor, step: float) -> Ints:
+    """Motion fields int32 [n, 4, 3, H/8, W/8] of a GOP, luma [T, 1, H, W], for a quantiser step in picture units."""
+    used = chunks_of(luma.shape[0])
+    fields = torch.zeros(len(used), 1 + BETWEEN, COMPONENTS, luma.shape[2] // BLOCK, luma.shape[3] // BLOCK)
+    start = 0
+    for chunk, count in enumerate(used):
+        before, after = luma[start : start + 1], luma[start + count + 1 : start + count + 2]
+        anchor = search_forward(after, before, step)[:, :2]  # the transform knows no blur: that of anchors stays zero
+        fields[chunk, 0, :2] = anchor[0]
+        for slot in range(count):
+            middle = luma[start + 1 + slot : start + 2 + slot]
+            share = float(np.float32(slot + 1) / np.float32(count + 1))
+            fields[chunk, 1 + slot] = search_between(middle, before, after, anchor, share, step)[0]
+        start += count + 1
+    return fields.clamp(-LIMIT, LIMIT).numpy().astype(np.int32)
+
+
+def coefficients(bands: Bands, layers: list[Layer], members: Members, frames: int) -> list[NDArray[np.float32]]:
+    """The tokens of every layer in units of STEP, float32 [patches, tokens, TOKEN]."""
+    anchors, between = lifting.gains(frames)
+    rest, means = means_to_tokens(to_tokens(*bands.anchors[0].planes(), 16))
+    made = []
+    for layer, pictures in zip(layers, members, strict=True):
+        parts = []
+        for kind, number, frequency in pictures:
+            if kind == "canvas":
+                parts.append((rest if layer.kind else means) * anchors[0])
+            elif kind == "anchor":
+                parts.append(to_tokens(*bands.anchors[number].planes(), 8) * anchors[number])
+            else:
+                change = bands.between[number]
+                assert change is not None
+                parts.append(to_tokens(*change[frequency : frequency + 1].planes(), 8) * between[number][frequency])
+        made.append((torch.cat(parts) / STEP).reshape(-1, layer.shape[3], TOKEN).cpu().numpy())
+    return made
+
+
+def bands_of(found: list[NDArray[np.float32]], layers: list[Layer], members: Members, frames: int) -> Bands:
+    """The inverse of `coefficients`, from decoded values."""
+    gains, gains_between = lifting.gains(frames)
+    used = chunks_of(frames)
+    anchors: dict[int, Pictures] = {}
+    between: dict[int, list[Pictures]] = {}
+    means = torch.zeros(0)
+    for layer, pictures, value in zip(layers, members, found, strict=True):
+        whole = torch.from_numpy(value).reshape(*layer.shape, TOKEN)
+        for (kind, number, frequency), each in zip(pictures, whole, strict=True):
+            one = each.unsqueeze(0)
+            if kind == "canvas" and not layer.kind:
+                means = one
+            elif kind == "canvas":
+                anchors[0] = Pictures(*from_tokens(means_from_tokens(one, means) / gains[0], 16))
+            elif kind == "anchor":
+                anchors[number] = Pictures(*from_tokens(one / gains[number], 8))
+            else:
+                between.setdefault(number, []).append(Pictures(*from_tokens(one / gains_between[number][frequency], 8)))
+    return Bands([anchors[number] for number in range(len(used) + 1)],
+                 [lifting.stack(between[chunk]) if count else None for chunk, count in enumerate(used)])
+
+
+def noise(seed: int, start: int, plane: int, shape: torch.Size) -> torch.Tensor:
+    """Normal noise that depends on the GOP's seed, the place of its pictures and the plane only (Philox, counter-based)."""
+    generator = np.random.Generator(np.random.Philox(key=seed & (1 << 64) - 1, counter=[0, 0, start, plane]))
+    return torch.from_numpy(generator.standard_normal(shape, np.float32))

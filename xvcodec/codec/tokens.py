@@ -1,0 +1,302 @@
+"""Walking over the tokens of a GOP in the order of coding: the same steps for coding and for decoding, integers only.
+
+The order follows from what is known: plane after plane of bits; of each plane first the tokens that are known or likely
+(their context's sum is at least LIKELY), in all pictures from the canvas to the frames between, then the others. So any
+prefix is a coarser description, in about the order of what a bit buys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xvcodec.codec.token_contexts import (
+    CHANCES,
+    KINDS,
+    LAPLACE,
+    PART,
+    PLANES,
+    SUBSTEPS,
+    Bytes,
+    Ints,
+    TokenContexts,
+    bucket,
+)
+from xvcodec.models.patches import TOKEN
+
+LIKELY = 96
+TOP, SUM_TOP = 15, 60
+"""Sizes of coefficients and of tokens, as contexts see them, are at most these."""
+Take = Callable[["Asked", Bytes], Ints]
+"""(what is asked, tables [n]) -> symbols int32 [n]."""
+
+
+@dataclass(eq=False)
+class Layer:
+    """Pictures of one kind, and what is known of their tokens so far.
+
+    Args of the constructor:
+        kind: number in KINDS. shape: pictures, rows and columns of patches, tokens of a patch.
+        parents: for each picture a related one: its layer, earlier in the list of layers, and its number there, or None.
+    """
+
+    kind: int
+    shape: tuple[int, int, int, int]
+    parents: list[tuple[int, int] | None]
+    known: Ints = field(init=False)  # [patches, tokens, TOKEN]: size in units of the plane where the token was last
+    signs: NDArray[np.int8] = field(init=False)
+    plane: NDArray[np.int8] = field(init=False)  # [patches, tokens]: that plane; PLANES where nothing is known
+    sizes: Bytes = field(init=False)  # [pictures, h + 2, w + 2, tokens, TOKEN], at most TOP, in units of the present plane
+    sums: NDArray[np.int16] = field(init=False)  # [pictures, h + 2, w + 2, tokens]
+
+    def __post_init__(self) -> None:
+        count, height, width, tokens = self.shape
+        patches = count * height * width
+        self.known = np.zeros((patches, tokens, TOKEN), np.int32)
+        self.signs = np.zeros((patches, tokens, TOKEN), np.int8)
+        self.plane = np.full((patches, tokens), PLANES, np.int8)
+        self.sizes = np.zeros((count, height + 2, width + 2, tokens, TOKEN), np.uint8)
+        self.sums = np.zeros((count, height + 2, width + 2, tokens), np.int16)
+        picture, row, column = np.unravel_index(np.arange(patches), (count, height, width))
+        inner = (picture * (height + 2) + row + 1) * (width + 2) + column + 1
+        self.inner = inner  # place of each patch in padded arrays
+        self.row = width + 2
+        self.active = [np.zeros(0, np.intp) for _ in range(tokens)]  # patches whose token is known, by token
+
+    @property
+    def padded(self) -> tuple[NDArray[np.uint8], NDArray[np.int16]]:
+        """`sizes` and `sums`, one row a place."""
+        return self.sizes.reshape(-1, *self.sizes.shape[3:]), self.sums.reshape(-1, self.sums.shape[3])
+
+    def note(self, patches: NDArray[np.intp], token: int, scale: int = 1) -> None:
+        """Bring contexts of some tokens up to date; `scale` is 2 where a new plane has begun."""
+        sizes, sums = self.padded
+        capped = np.minimum(self.known[patches, token] * scale, TOP)
+        sizes[self.inner[patches], token] = capped
+        sums[self.inner[patches], token] = np.minimum(capped.sum(1), SUM_TOP)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Whose symbols are wanted: of `patches` of a layer, their token; all of it (a flag) or some coefficients."""
+
+    layer: Layer
+    patches: NDArray[np.intp]  # [n]; [] for whether any token of a scan is flagged
+    token: int
+    plane: int
+    part: slice | None  # None for flags
+    context: tuple[str, Any] = ("", ())  # which array of the contexts told the tables, and its indices: for fitting
+    rest: NDArray[np.intp] | None = None  # the scan's patches, where only their common flag is asked for
+
+
+class Walk:
+    """The scans of a GOP in order; `scan` does the next one."""
+
+    def __init__(self, layers: list[Layer], contexts: TokenContexts) -> None:
+        self.layers, self.contexts = layers, contexts
+        self.tokens = 0  # sent so far
+        self.level = 0  # of the last scan: greater for finer ones
+        self.scans = self._scans()
+        self._likely: dict[tuple[int, int], NDArray[np.bool_]] = {}
+
+    def _scans(self) -> Iterator[tuple[int, int, int, int]]:
+        """Plane, phase, layer and token of every scan."""
+        for plane in reversed(range(PLANES)):
+            self._halve()
+            for phase in (0, 1):
+                for number, layer in enumerate(self.layers):
+                    for token in range(layer.shape[3]):
+                        yield plane, phase, number, token
+
+    def scan(self, take: Take) -> bool:
+        """Code or decode the next scan; False when there is none left."""
+        found = next(self.scans, None)
+        if found is None:
+            return False
+        plane, phase, number, token = found
+        self.level = 2 * (PLANES - 1 - plane) + phase
+        layer = self.layers[number]
+        sums = self._flag_sums(layer, token, plane)
+        if not phase:
+            likely = sums >= LIKELY
+            likely[layer.active[token]] = True
+            self._likely[number, token] = likely
+            chosen = np.flatnonzero(likely)
+        else:
+            chosen = np.flatnonzero(~self._likely.pop((number, token)))
+        if not chosen.size:
+            return True
+        new = chosen[layer.plane[chosen, token] == PLANES]
+        old = layer.active[token] if not phase else chosen[:0]
+        flagged = self._flags(layer, token, plane, new, sums[new], bool(phase), take)
+        self._coefficients(layer, token, plane, old, flagged, take)
+        return True
+
+    def _halve(self) -> None:
+        """Begin a plane: contexts count sizes in units of half the threshold."""
+        for layer in self.layers:
+            for token, patches in enumerate(layer.active):
+                if patches.size:
+                    layer.note(patches, token, 2)
+
+    def _flag_sums(self, layer: Layer, token: int, plane: int) -> Ints:
+        contexts, kind = self.contexts, layer.kind
+        weights = contexts.flag_weights[kind, token]
+        own = layer.sums[..., token].astype(np.int32)
+        middle = own[:, 1:-1]
+        beside = own[:, :-2] + own[:, 2:]
+        near = beside[:, :, 1:-1] + middle[:, :, :-2] + middle[:, :, 2:]
+        total = near * weights[0] + (beside[:, :, :-2] + beside[:, :, 2:]) * weights[1]
+        if token:
+            inside = layer.sums[:, 1:-1, 1:-1]
+            total += inside[..., token - 1] * weights[2] + inside[..., :token].sum(-1, dtype=np.int32) * weights[3]
+        for picture, parent in enumerate(layer.parents):
+            if parent is not None:
+                total[picture] += self.layers[parent[0]].sums[parent[1], 1:-1, 1:-1, token] * weights[4]
+        return (total + contexts.flag_bias[kind, token, plane]).reshape(-1)
+
+    def _flags(self, layer: Layer, token: int, plane: int, new: NDArray[np.intp], sums: Ints, rare: bool,
+               take: Take) -> NDArray[np.intp]:
+        """Which of some unknown tokens reach the threshold; of unlikely ones first whether any does."""
+        if not new.size:
+            return new
+        contexts = self.contexts
+        if rare:
+            known = sum(active.size for active in layer.active)
+            richness = 0 if not known else 1 if known * 16 < new.size else 2
+            table = contexts.scan_tables[layer.kind, richness : richness + 1] + np.uint8(LAPLACE)
+            context = ("scan_tables", (layer.kind, np.array([richness])))
+            if not take(Asked(layer, new[:0], token, plane, None, context, new), table)[0]:
+                return new[:0]
+        index = (layer.kind, min(token, 2), bucket(sums))
+        table = contexts.flag_tables[index] + np.uint8(LAPLACE)
+        return new[take(Asked(layer, new, token, plane, None, ("flag_tables", index)), table) != 0]
+
+    def _coefficients(self, layer: Layer, token: int, plane: int, old: NDArray[np.intp], flagged: NDArray[np.intp],
+                      take: Take) -> None:
+        patches = np.concatenate((old, flagged))
+        if not patches.size:
+            return
+        self.tokens += patches.size
+        layer.known[old, token] *= 2
+        layer.plane[patches, token] = plane
+        contexts, kind = self.contexts, layer.kind
+        sizes, _ = layer.padded
+        here = layer.inner[patches]
+        near = sum(sizes[here + step, token].astype(np.int32) for step in (-1, 1, -layer.row, layer.row))
+        parent = self._parents(layer, patches, token)
+        state = np.zeros(patches.size, np.intp)
+        state[old.size :] = 1
+        own = np.minimum(layer.known[patches, token].sum(1), SUM_TOP)
+        for number in range(SUBSTEPS):
+            part = slice(number * PART, number * PART + PART)
+            known = layer.known[patches, token, part]
+            weights = contexts.sign_weights[kind, state][:, :, None]  # [n, features, 1]
+            sums = contexts.sign_bias[kind, state, token, part] + near[:, part] * weights[:, 0]
+            sums += own[:, None] * weights[:, 1] + parent[:, part] * weights[:, 2]
+            index = (kind, state[:, None], number, bucket(sums))
+            table = contexts.sign_tables[index] + np.uint8(LAPLACE + CHANCES)
+            later = contexts.bit_tables[kind, (known > 2).astype(np.intp)] + np.uint8(LAPLACE)
+            table = np.where(known > 0, later, table)
+            asked = Asked(layer, patches, token, plane, part, ("sign_tables", index))
+            found = take(asked, table.reshape(-1)).reshape(known.shape)
+            fresh = (known == 0) & (found != 0)
+            layer.known[patches, token, part] = known + np.abs(found)
+            signs = layer.signs[patches, token, part]
+            layer.signs[patches, token, part] = np.where(fresh, found, signs)
+            state = np.where((state == 1) & fresh.any(1), 2, state)
+            own = np.minimum(own + np.abs(found).sum(1), SUM_TOP)
+        layer.note(patches, token)
+        layer.active[token] = np.concatenate((layer.active[token], flagged)) if flagged.size else layer.active[token]
+
+    def _parents(self, layer: Layer, patches: NDArray[np.intp], token: int) -> Ints:
+        """Sizes of the same coefficients in related pictures, [n, TOKEN]."""
+        sizes = np.zeros((patches.size, TOKEN), np.int32)
+        area = layer.shape[1] * layer.shape[2]
+        picture = patches // area
+        for number, parent in enumerate(layer.parents):
+            if parent is not None and (mine := picture == number).any():
+                other = self.layers[parent[0]]
+                places = other.inner[patches[mine] - number * area + parent[1] * area]
+                sizes[mine] = other.padded[0][places, token]
+        return sizes
+
+
+class Truth:
+    """What an encoder answers: the symbols of given tokens.
+
+    Args of the constructor:
+        values: of each layer, int32 [patches, tokens, TOKEN] in finest steps.
+    """
+
+    def __init__(self, layers: list[Layer], values: list[Ints]) -> None:
+        self.sizes = {id(layer): np.abs(value) for layer, value in zip(layers, values, strict=True)}
+        self.signs = {id(layer): np.sign(value).astype(np.int32) for layer, value in zip(layers, values, strict=True)}
+        self.most = {key: size.max(-1) for key, size in self.sizes.items()}
+
+    def __call__(self, asked: Asked) -> Ints:
+        """Symbols, int32 [n]."""
+        key, token = id(asked.layer), asked.token
+        if asked.part is None:
+            if asked.rest is not None:
+                return np.array([(self.most[key][asked.rest, token] >> asked.plane).any()], np.int32)
+            return (self.most[key][asked.patches, token] >> asked.plane > 0).astype(np.int32)
+        known = asked.layer.known[asked.patches, token, asked.part]
+        sizes = self.sizes[key][asked.patches, token, asked.part] >> asked.plane
+        signs = self.signs[key][asked.patches, token, asked.part]
+        return np.where(known > 0, sizes - known, sizes * signs).astype(np.int32).reshape(-1)
+
+
+def values(known: Ints, signs: NDArray[np.int8], plane: NDArray[np.int8], step: float,
+           middle: tuple[float, float]) -> NDArray[np.float32]:
+    """Decoded coefficients, float32 [..., TOKEN].
+
+    Args:
+        known, signs, plane: of some tokens, as a layer has them.
+        step: the finest step.
+        middle: where in its interval a coefficient is taken to be, after its first bit and after more of them.
+    """
+    unit = np.ldexp(np.float32(step), plane.astype(np.int32))[..., None]
+    size = known + np.where(known > 1, np.float32(middle[1]), np.float32(middle[0]))
+    return np.where(known > 0, signs * size * unit, 0.0).astype(np.float32)
+
+
+def make_layers(frames_of: list[int], grid: tuple[int, int]) -> tuple[list[Layer], list[list[tuple[str, int, int]]]]:
+    """The layers of a GOP.
+
+    Args:
+        frames_of: how many frames lie between the anchors of each chunk.
+        grid: rows and columns of patches of 16 pixels.
+    Returns:
+        the layers, and what the pictures of each are: ("canvas", 0, 0), ("anchor", number, 0) or ("between", chunk,
+        frequency).
+    """
+    rows, columns = grid
+    layers = [Layer(0, (1, -(-rows // 4), -(-columns // 4), 3), [None]), Layer(1, (1, rows, columns, 24), [None])]
+    pictures = [[("canvas", 0, 0)], [("canvas", 0, 0)]]
+    where: dict[tuple[str, int, int], tuple[int, int]] = {}
+    anchors = len(frames_of) + 1
+
+    def add(kind: str, members: list[tuple[str, int, int]], parents: list[tuple[int, int] | None]) -> None:
+        if members:
+            where.update({member: (len(layers), place) for place, member in enumerate(members)})
+            layers.append(Layer(KINDS.index(kind), (len(members), 2 * rows, 2 * columns, 6), parents))
+            pictures.append(members)
+
+    distance = 1
+    while 2 * distance < anchors:
+        distance *= 2
+    while distance and anchors > 1:
+        members = [("anchor", later, 0) for later in range(distance, anchors, 2 * distance)]
+        near = [[where.get(("anchor", later + step, 0)) for step in (-distance, distance)] for _, later, _ in members]
+        add("pair" if distance > 1 else "anchor", members, [one or other for one, other in near])
+        distance //= 2
+    for frequency in range(3):
+        members = [("between", chunk, frequency) for chunk, used in enumerate(frames_of) if used > frequency]
+        related = [where.get(("between", chunk, 0) if frequency else ("anchor", chunk + 1, 0)) for _, chunk, _ in members]
+        add("detail" if frequency else "frame", members, related)
+    return layers, pictures
