@@ -51,6 +51,8 @@ VECTORS = {
     "latent_prompt_v1.xvc": Vector("crossmodal-latent", SMALL, tuple(range(0, 25200, 3600)), 5, 20.0, "waves on a lake"),
     "latent_odd_v1.xvc": Vector("crossmodal-latent", ODD, (0, 90, 3600, 3690, 90000, 99000), 8, 0.0),
     "onedva_odd_v1.xvc": Vector("onedva", ODD, (0, 90, 3600, 3690, 90000, 99000), 8, 24.0, "waves on a lake"),
+    "hivae_prompt_v1.xvc": Vector("hivae", SMALL, tuple(range(0, 36000, 3600)), 9, 50.0, "waves on a lake"),
+    "hivae_odd_v1.xvc": Vector("hivae", ODD, (0, 90, 3600, 3690, 90000, 99000), 8, 30.0),
     "main_prompt_v1.xvc": Vector("crossmodal", SMALL, tuple(range(0, 21600, 3600)), 8, 30.0, "waves on a lake"),
 }
 

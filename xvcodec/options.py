@@ -90,6 +90,7 @@ class DecodeOptions:
     backend: str = "auto"
     device: str = "auto"
     ignore_errors: bool = False  # conceal damaged GOPs instead of stopping
+    drop: tuple[str, ...] = ()  # streams to decode as zeros, to see what they carry
     tokens: int | None = None  # most tokens to use of a GOP, for models that write tokens
     steps: int | None = None  # of a generative decoder; 0: one deterministic pass, None: the model's own number
     seed: int | None = None  # of its noise; the file's own by default

@@ -90,8 +90,8 @@ class Video:
 
         crossmodal-latent: "latent", float32 [1 + n, 16, ceil(H / 8), ceil(W / 8)], about unit variance a channel: the first
         stands for the GOP's first frame, each further one for the four frames that follow (the last perhaps for fewer).
-        crossmodal, crossmodal-fast: the integers by stream ("key.y", "anchor.z", ..., "fields"; docs/crossmodal-streams.md):
-        in a closed loop latents mean nothing without the pictures before.
+        crossmodal, crossmodal-fast, hivae: the integers by stream ("key.y", "anchor.y", ...; docs/crossmodal-streams.md and
+        docs/hivae-streams.md): in a closed loop latents mean nothing without the pictures before.
         """
         decoder = self._decoder()
         for decoded in decoder.symbols():

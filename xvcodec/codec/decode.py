@@ -152,7 +152,15 @@ class Decoder:
             raise DamagedError("it claims more pixels than a GOP may hold")
         height, width = padded_size(head.height, head.width, session.codec.requirements.multiple_of)
         read = StreamReader(gop, session.coder, session.model.tables)
-        return session.codec.decode_symbols(len(gop.pts), height, width, gop.quality / 256.0, read)
+        symbols = session.codec.decode_symbols(len(gop.pts), height, width, gop.quality / 256.0, read)
+        streams = session.codec.integers(symbols)
+        for name in self.options.drop:
+            if name == pieces.NAME and session.codec.requirements.tokens:
+                raise UsageError("--drop tokens would leave nothing: use --tokens N for fewer")
+            if name not in streams:
+                raise UsageError(f"--drop {name}: {session.model.name} has no such stream, only {', '.join(streams)}")
+            streams[name][...] = 0  # after decoding, because the tables of other streams may depend on it
+        return symbols
 
     def guide(self, gop: Gop) -> Guide:
         """Guidance of a GOP: the prompt given now, or the file's captions at that time."""

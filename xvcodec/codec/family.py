@@ -140,7 +140,7 @@ class GopCodec(Protocol):
         """Decode every integer of a GOP of padded size height x width; no floating-point network runs."""
 
     def integers(self, symbols: Any) -> dict[str, NDArray[np.int32]]:
-        """What `decode_symbols` gave, as arrays by the name of their stream."""
+        """What `decode_symbols` gave, as arrays by the name of their stream; they are its own, not copies."""
 
     def latents(self, symbols: Any, quality: float, guide: Guide, height: int, width: int) -> dict[str, NDArray[Any]]:
         """What the family calls the latents of a GOP, by name, for pictures of height x width without padding."""

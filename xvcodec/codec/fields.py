@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 from xvc_bitstream.errors import DamagedError
 
 from xvcodec.codec.field_contexts import COMPONENTS, ROLES, FieldContexts, Ints
-from xvcodec.codec.quincunx import STEPS, quincunx
+from xvcodec.codec.quincunx import STEPS, Step, quincunx
 from xvcodec.errors import UsageError
 
-__all__ = ["LIMIT", "PASSES", "FieldContexts", "Read", "decode_fields", "encode_fields"]
+__all__ = ["LIMIT", "PASSES", "FieldContexts", "Read", "decode_fields", "encode_fields", "folded", "limit", "predict",
+           "unfolded"]
 
 CORRECTIONS = 3
 LIMIT = 2047
@@ -72,15 +73,7 @@ class _Wave:
 
     def _part(self, role: int, component: int, step: int, contexts: FieldContexts) -> _Part:
         here, chunks = self.steps[step], self.cells[role][0]
-        prediction = spread = np.zeros((here.places.size, chunks.size), np.int32)
-        if here.neighbours is not None:
-            a, b, c, d = self.values[role][component][here.neighbours]  # each [P, n]
-            low_ab, low_cd, high_ab, high_cd = np.minimum(a, b), np.minimum(c, d), np.maximum(a, b), np.maximum(c, d)
-            one, other = np.maximum(low_ab, low_cd), np.minimum(high_ab, high_cd)  # the middle two, in some order
-            prediction = _halve(one + other)
-            if here.parents is not None:
-                prediction = self.values[role][component][here.parents]
-            spread = sum(np.abs(near - prediction) for near in (a, b, c, d))
+        prediction, spread = predict(self.values[role][component], here)
         features = [spread, np.abs(prediction), self._size(role, range(component), here.places) if component else None]
         for earlier in range(role):
             columns = np.searchsorted(self.cells[earlier][0], chunks)  # of the same chunks
@@ -97,7 +90,7 @@ class _Wave:
     def fill(self, part: _Part, residuals: NDArray[np.int64]) -> None:
         """Note decoded residuals [P, n]; raises DamagedError where a vector would leave its range."""
         values = residuals + part.prediction
-        if np.abs(values).max(initial=0) > _limit(part.component):
+        if np.abs(values).max(initial=0) > limit(part.component):
             raise DamagedError("a motion vector is out of its range: the file is damaged")
         self.values[part.role][part.component][part.places] = values
         self.residuals[part.role][part.component][part.places] = residuals
@@ -118,7 +111,7 @@ def encode_fields(fields: Ints, used: Sequence[int], contexts: FieldContexts) ->
     """
     if fields.ndim != 5 or fields.shape[1:3] != (1 + CORRECTIONS, COMPONENTS) or fields.dtype != np.int32:
         raise UsageError(f"motion fields must be int32 [chunks, 4, {COMPONENTS}, h, w]")
-    if any(fields[:, :, component].size and np.abs(fields[:, :, component]).max() > _limit(component)
+    if any(fields[:, :, component].size and np.abs(fields[:, :, component]).max() > limit(component)
            for component in range(COMPONENTS)):
         raise UsageError(f"a motion vector is beyond {LIMIT} quarter pixels, or a side beyond {SIDES}: clamp them first")
     wave = _Wave((fields.shape[0], *fields.shape[3:]), used)
@@ -135,7 +128,7 @@ def encode_fields(fields: Ints, used: Sequence[int], contexts: FieldContexts) ->
             wave.fill(part, own.astype(np.int64))
         flat = np.concatenate([np.zeros(0, np.int32), *(own.ravel() for own in residuals)])
         signs, sizes = _indices(parts)
-        passes += [(np.sign(flat), signs), (_folded(np.abs(flat[flat != 0]) - 1), sizes[flat != 0])]
+        passes += [(np.sign(flat), signs), (folded(np.abs(flat[flat != 0]) - 1), sizes[flat != 0])]
     return passes
 
 
@@ -159,7 +152,7 @@ def decode_fields(shape: tuple[int, int, int], used: Sequence[int], contexts: Fi
         signs, sizes = _indices(parts)
         residuals = np.sign(read(signs)).astype(np.int64)
         if (moved := residuals != 0).any():
-            residuals[moved] *= 1 + _unfolded(read(sizes[moved]).astype(np.int64))
+            residuals[moved] *= 1 + unfolded(read(sizes[moved]).astype(np.int64))
         stops = np.cumsum([part.prediction.size for part in parts])
         for part, stop in zip(parts, stops, strict=True):
             wave.fill(part, residuals[stop - part.prediction.size : stop].reshape(part.prediction.shape))
@@ -170,7 +163,8 @@ def decode_fields(shape: tuple[int, int, int], used: Sequence[int], contexts: Fi
     return fields
 
 
-def _limit(component: int) -> int:
+def limit(component: int) -> int:
+    """Largest size of a component."""
     return LIMIT if component < 2 else SIDES
 
 
@@ -184,11 +178,29 @@ def _indices(parts: Sequence[_Part]) -> NDArray[np.uint8]:
     return np.concatenate([np.zeros((2, 0), np.uint8), *(part.index.reshape(2, -1) for part in parts)], axis=1)
 
 
-def _folded(sizes: Ints) -> Ints:
+def predict(values: Ints, here: Step) -> tuple[Ints, Ints]:
+    """What neighbours tell about the values at a step's P places, and how far they lie from it.
+
+    Args:
+        values: those known so far, row by row, [h * w] or [h * w, n].
+    Returns:
+        predictions and spreads, [P] or [P, n]; zero at the first step.
+    """
+    if here.neighbours is None:
+        none = np.zeros((here.places.size, *values.shape[1:]), np.int32)
+        return none, none
+    a, b, c, d = values[here.neighbours]
+    low_ab, low_cd, high_ab, high_cd = np.minimum(a, b), np.minimum(c, d), np.maximum(a, b), np.maximum(c, d)
+    one, other = np.maximum(low_ab, low_cd), np.minimum(high_ab, high_cd)  # the middle two, in some order
+    prediction = _halve(one + other) if here.parents is None else values[here.parents]
+    return prediction, sum(np.abs(near - prediction) for near in (a, b, c, d))
+
+
+def folded(sizes: Ints) -> Ints:
     """0, 1, 2, 3, 4 ... to 0, 1, -1, 2, -2 ...: tables have two sides."""
     return np.where(sizes % 2, sizes // 2 + 1, -(sizes // 2))
 
 
-def _unfolded(symbols: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The inverse of `_folded`."""
+def unfolded(symbols: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The inverse of `folded`."""
     return np.where(symbols > 0, 2 * symbols - 1, -2 * symbols)

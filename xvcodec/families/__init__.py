@@ -11,7 +11,7 @@ from importlib import import_module
 from xvcodec.families.base import Family
 from xvcodec.models.base import Model
 
-FAMILIES = ("crossmodal", "latent", "onedva")
+FAMILIES = ("crossmodal", "latent", "onedva", "hivae")
 """Modules of this package, each with a `FAMILY`; imported when first asked for."""
 
 

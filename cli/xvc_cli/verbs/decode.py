@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @click.option("--prompt", help="Guide the decoder by this text instead of the file's captions.")
 @click.option("--no-text", "no_text", is_flag=True, help="Decode as if there were no captions.")
 @click.option("--tokens", type=click.IntRange(1), help="Use at most so many tokens of a GOP (onedva).")
+@click.option("--drop", multiple=True, metavar="STREAM", help="Decode a stream as zeros: what does it carry? Repeatable.")
 @click.option("--steps", type=click.IntRange(0, 64), help="Steps of a generative decoder. [default: the model's]")
 @click.option("--seed", type=click.IntRange(0, (1 << 64) - 1), help="Seed of its noise. [default: the file's]")
 @click.option("--ignore-errors", is_flag=True, help="Conceal damaged GOPs, and say which.")

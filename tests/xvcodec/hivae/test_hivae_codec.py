@@ -1,0 +1,103 @@
+"""Files of the hivae family: every size and length, streams that are left out, seeds, steps, damage."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hivae_models import TINY, clip
+from xvc_bitstream import BitstreamError
+
+import xvcodec
+from xvcodec import DecodeOptions, EncodeOptions
+from xvcodec.errors import UsageError, XvcError
+from xvcodec.media.types import Frame
+
+WHERE = {"backend": "torch", "device": "cpu"}
+
+
+def frames(file: bytes, tiny: Path, **more: object) -> list[Frame]:
+    """Decoded frames."""
+    options = DecodeOptions(**{"model": str(tiny), **WHERE, **more})  # type: ignore[arg-type]
+    with xvcodec.open(io.BytesIO(file), options) as video:
+        return list(video.frames())
+
+
+def far(one: list[Frame], other: list[Frame]) -> list[float]:
+    """Mean difference of luma, frame by frame."""
+    return [float(np.abs(a.y.astype(int) - b.y.astype(int)).mean()) for a, b in zip(one, other, strict=True)]
+
+
+@pytest.mark.parametrize(("width", "height", "count", "depth"), [
+    (32, 16, 1, 8), (17, 9, 2, 8), (33, 31, 3, 8), (16, 16, 4, 10), (2, 2, 10, 8),
+])  # fmt: skip
+def test_there_and_back(tiny: Path, tmp_path: Path, width: int, height: int, count: int, depth: int) -> None:
+    sink = io.BytesIO()
+    options = EncodeOptions(model=str(tiny), crf=30.0, psnr=True, verify=False, **WHERE)  # type: ignore[arg-type]
+    xvcodec.encode(clip(tmp_path / "in.mkv", width, height, count, depth), sink, options)
+    decoded = frames(sink.getvalue(), tiny)
+    assert len(decoded) == count and decoded[0].y.shape == (height, width)
+    assert decoded[0].y.dtype == (np.uint8 if depth == 8 else np.uint16)
+    with xvcodec.open(io.BytesIO(sink.getvalue()), DecodeOptions(model=str(tiny), backend="torch")) as video:
+        (integers,) = video.integers()
+        assert video.probe()["model"] == TINY.name
+    anchors = -(-(count - 1) // 8)
+    blocks = (-(-height // 32) * 4, -(-width // 32) * 4)
+    assert integers["global"].shape == (anchors, 98, *blocks)
+    assert integers["detail"].shape == (count - 1 - anchors, 99, *blocks)
+    assert xvcodec.verify(io.BytesIO(sink.getvalue()), str(tiny)).ok
+
+
+def test_each_stream_carries_its_part(tiny: Path, file: bytes) -> None:
+    whole = frames(file, tiny)
+    without = frames(file, tiny, drop=("detail",))
+    changed = far(whole, without)
+    assert all(changed[at] == 0.0 for at in (0, 8, 10, 11))  # key frames and anchors
+    assert max(changed) > 0.0
+    still = far(whole, frames(file, tiny, drop=("global",)))
+    assert still[0] == still[11] == 0.0 and still[10] > max(changed)
+    assert far(whole, frames(file, tiny, drop=("global", "detail")))[10] > 0.0
+
+
+def test_a_stream_that_is_not_there(tiny: Path, file: bytes) -> None:
+    with pytest.raises(UsageError, match=r"--drop motion: .*key\.y, global, detail"):
+        frames(file, tiny, drop=("motion",))
+
+
+def test_the_seed_of_the_file_rules_the_noise(tiny: Path, file: bytes, tmp_path: Path) -> None:
+    assert far(frames(file, tiny, steps=1), frames(file, tiny, steps=1)) == [0.0] * 12
+    assert max(far(frames(file, tiny, steps=1), frames(file, tiny, steps=3))) > 0.0
+    sink = io.BytesIO()
+    source = clip(tmp_path / "in.mkv", 64, 48, 12)
+    xvcodec.encode(source, sink, EncodeOptions(model=str(tiny), crf=36.0, gop=11, prompt="a square on waves", device="cpu",
+                                               backend="torch"))
+    other = sink.getvalue()
+    assert min(far(frames(file, tiny, steps=2), frames(other, tiny, steps=2))) > 0.0
+    assert far(frames(file, tiny, steps=0), frames(other, tiny, steps=0)) == [0.0] * 12
+
+
+def test_a_gop_decodes_alone(tiny: Path, file: bytes) -> None:
+    alone = frames(file, tiny, start=11 * 0.04)
+    assert len(alone) == 1 and far(alone, frames(file, tiny)[11:]) == [0.0]
+
+
+@pytest.mark.parametrize("wrong", [{"steps": -1}, {"steps": 65}])
+def test_steps_have_limits(wrong: dict[str, int]) -> None:
+    with pytest.raises(UsageError, match="--steps"):
+        DecodeOptions(**wrong)
+    with pytest.raises(UsageError, match="--seed"):
+        EncodeOptions(seed=1 << 64)
+
+
+def test_damage_is_an_error_of_ours(tiny: Path, file: bytes) -> None:
+    rng = np.random.default_rng(5)
+    for _ in range(6):
+        broken = bytearray(file)
+        at = int(rng.integers(60, len(file)))
+        broken[at : at + 4] = rng.bytes(4)
+        try:
+            frames(bytes(broken), tiny, steps=0)
+        except (XvcError, BitstreamError) as error:
+            assert str(error)
