@@ -6,8 +6,6 @@ them. So areas are coded the coarser the more detail they have (x264's adaptive 
 
 from __future__ import annotations
 
-import os
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -15,9 +13,9 @@ from torch.nn import functional as F
 from xvcodec.models.coder import AREA
 from xvcodec.models.warp import BLOCK
 
-STRENGTH = float(os.environ.get("AQ", "3.0"))
+STRENGTH = 3.0
 """crf for each doubling of the variance of luma: 13 would double the quantiser step."""
-FLOOR = (float(os.environ.get("AQF", "3.0")) / 255) ** 2
+FLOOR = (3.0 / 255) ** 2
 """Variance below which blocks count as flat."""
 
 
