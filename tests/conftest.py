@@ -10,6 +10,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("xvc", suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+settings.load_profile("xvc")  # a run of unlucky draws, or of a busy machine, is no failure
 
 # before any library reads it: threads of small products spin, and on a busy machine each waits for all others
 for _library in ("OMP", "OPENBLAS", "MKL"):
