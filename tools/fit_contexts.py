@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from safetensors.numpy import save_file
 
-from xvcodec.codec.crossmodal import CrossmodalContexts
+from xvcodec.codec.crossmodal_contexts import CrossmodalContexts
 from xvcodec.codec.field_contexts import FieldContexts
 from xvcodec.codec.session import Session
 from xvcodec.families.crossmodal import FAMILY

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,16 +18,18 @@ from xvc_bitstream.errors import DamagedError
 
 from xvcodec.codec.analysis import Analysis, analyse
 from xvcodec.codec.chunks import cut, shares
-from xvcodec.codec.coefficient_contexts import CoefficientContexts, Floats, Ints
+from xvcodec.codec.closed_loop import ClosedLoop
+from xvcodec.codec.coefficient_contexts import Floats, Ints
 from xvcodec.codec.coefficients import Contexts, Sizes, Take, sizes_of
+from xvcodec.codec.crossmodal_contexts import CrossmodalContexts
 from xvcodec.codec.family import CodedGop, Guide, PassStream, Planes, ReadPass, ReadStream, Requirements
 from xvcodec.codec.field_contexts import COMPONENTS
-from xvcodec.codec.fields import FieldContexts, decode_fields, encode_fields
-from xvcodec.codec.quality_maps import LIMIT, UNIT, decode_maps, encode_maps
+from xvcodec.codec.fields import decode_fields, encode_fields
+from xvcodec.codec.qualities import levels_of, quality_between
+from xvcodec.codec.quality_maps import UNIT, decode_maps, encode_maps
 from xvcodec.codec.quantise import SKIP, Quantiser
-from xvcodec.errors import UsageError
-from xvcodec.models.coder import AREA, KEY_PATCH, RATE_WEIGHT, nominal_step
-from xvcodec.models.crossmodal import BETWEEN, PATCH, Crossmodal, CrossmodalConfig
+from xvcodec.models.coder import AREA
+from xvcodec.models.crossmodal import BETWEEN, Crossmodal
 from xvcodec.models.warp import BLOCK
 from xvcodec.models.weights import LoadedModel
 from xvcodec.options import TUNES
@@ -37,30 +38,6 @@ from xvcodec.runtime.base import Runtime
 PRICE = 0.08
 """Squared steps that one bit is worth when rounding: below the model's own 0.1155, because later pictures are
 predicted from what is decoded. Measured in files, bits at equal PSNR: 0.03 +1.6 %, 0.05 0, 0.08 -0.7 %."""
-CLOSED = ("this model codes in a closed loop, so it has no latents without a quality: choose a model for latents "
-          "(crossmodal-latent), or encode and read the file's integers")
-LONG = 16
-"""Frames from which on a GOP's pictures get the whole of their differences in quality: a photograph has none."""
-HOLD = 0.75
-"""An area keeps the level that it had in the picture before where that is so close to what it should have."""
-FINE = 24.0
-"""Quality below which all draw together: at crf 0 every one has the finest step."""
-
-
-def levels_of(config: CrossmodalConfig, quality: float, analysis: Analysis, frames: int) -> Ints:
-    """Levels of the areas of key frame and anchors against the quality of the GOP, see `xvcodec.codec.quality_maps`."""
-    share = min(1.0, quality / FINE)
-    unreferenced = config.unreferenced * min(1.0, (frames - 1) / (LONG - 1))
-    wanted = share * (unreferenced - config.lifetime * analysis.octaves + analysis.masking) / UNIT
-    levels = [np.rint(wanted[0])]
-    for picture in wanted[1:]:
-        levels.append(np.where(np.abs(picture - levels[-1]) <= HOLD, levels[-1], np.rint(picture)))
-    return np.clip(levels, -LIMIT, LIMIT).astype(np.int32)
-
-
-def quality_between(config: CrossmodalConfig, quality: float) -> float:
-    """Quality (crf) of frames between, on which nothing depends, in a GOP of some quality."""
-    return min(63.0, quality + config.between * min(1.0, quality / FINE))
 
 
 @dataclass(frozen=True)
@@ -73,29 +50,7 @@ class Symbols:
     latents: dict[str, NDArray[np.int32]]  # "key", "anchor", "between": [pictures, L, h, w]
 
 
-LATENT_SIZES = {"key": (KEY_PATCH, 1), "anchor": (PATCH, 1), "between": (PATCH, BETWEEN)}
-"""Side of the patches and number of pictures of each kind of latent."""
-
-
-@dataclass(frozen=True)
-class CrossmodalContexts:
-    """The fitted integers of a model: which tables code its streams. ValueError for contexts of other latents."""
-
-    fields: FieldContexts
-    latents: dict[str, CoefficientContexts]  # "key", "anchor", "between"
-
-    def __post_init__(self) -> None:
-        if {kind: (each.patch, each.pictures) for kind, each in self.latents.items()} != LATENT_SIZES:
-            raise ValueError("the contexts of coefficients are not those of key frames, anchors and frames between")
-
-    @classmethod
-    def default(cls) -> CrossmodalContexts:
-        """Plausible ones by formula, not fitted."""
-        latents = {kind: CoefficientContexts.default(*size) for kind, size in LATENT_SIZES.items()}
-        return cls(FieldContexts.default(), latents)
-
-
-class CrossmodalCodec:
+class CrossmodalCodec(ClosedLoop):
     """`GopCodec` of the crossmodal family."""
 
     requirements = Requirements(multiple_of=32, max_gop_pixels=1 << 28)
@@ -191,19 +146,6 @@ class CrossmodalCodec:
                 width: int) -> dict[str, NDArray[np.int32]]:
         """The integers: in a closed loop latents mean nothing without the pictures they were predicted from."""
         return self.integers(symbols)
-
-    def unquantised(self, analysis: Any, height: int, width: int) -> dict[str, NDArray[Any]]:
-        """There are none: see `latents`."""
-        raise UsageError(CLOSED)
-
-    def paint(self, latents: Mapping[str, NDArray[Any]], frames: int, height: int, width: int,
-              guide: Guide) -> Iterator[Planes]:
-        """There are none: see `latents`."""
-        raise UsageError(CLOSED)
-
-    def price(self, quality: float) -> float:
-        """The slope that the model was trained for."""
-        return RATE_WEIGHT * float(nominal_step(torch.tensor(quality))) ** 2
 
     @torch.inference_mode()
     def reconstruct(self, symbols: Symbols, quality: float, guide: Guide) -> Iterator[Planes]:

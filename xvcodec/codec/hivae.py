@@ -10,7 +10,7 @@ itself alone, those of `detail` on both, so that every symbol decodes whatever i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,9 +19,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from xvcodec.codec.closed_loop import ClosedLoop
 from xvcodec.codec.coefficient_contexts import CoefficientContexts, Floats, Ints
 from xvcodec.codec.coefficients import Contexts, Sizes, Take, sizes_of
-from xvcodec.codec.crossmodal import CLOSED
 from xvcodec.codec.family import CodedGop, Guide, PassStream, Planes, ReadPass, ReadStream, Requirements
 from xvcodec.codec.fields import FieldContexts
 from xvcodec.codec.hivae_loop import Loop, qualities, rows
@@ -29,8 +29,7 @@ from xvcodec.codec.hivae_motion import Vectors, search
 from xvcodec.codec.pyramid import Node, anchors_of, details_of
 from xvcodec.codec.quantise import SKIP, Quantiser
 from xvcodec.codec.vectors import Field, Passes, reading, walk, writing
-from xvcodec.errors import UsageError
-from xvcodec.models.coder import KEY_PATCH, RATE_WEIGHT, nominal_step
+from xvcodec.models.coder import KEY_PATCH
 from xvcodec.models.crossmodal import PATCH
 from xvcodec.models.hivae import Hivae
 from xvcodec.models.transform import values_of
@@ -93,7 +92,7 @@ class _Known:
             self.first[node.inside[1]] = field
 
 
-class HivaeCodec:
+class HivaeCodec(ClosedLoop):
     """`GopCodec` of the hivae family. Its analysis is the vectors."""
 
     requirements = Requirements(multiple_of=32, max_gop_pixels=1 << 28)
@@ -185,19 +184,6 @@ class HivaeCodec:
     def latents(self, symbols: Symbols, quality: float, guide: Guide, height: int, width: int) -> dict[str, NDArray[Any]]:
         """The integers: in a closed loop latents mean nothing without the pictures they were predicted from."""
         return symbols.streams
-
-    def unquantised(self, analysis: Any, height: int, width: int) -> dict[str, NDArray[Any]]:
-        """There are none: see `latents`."""
-        raise UsageError(CLOSED)
-
-    def paint(self, latents: Mapping[str, NDArray[Any]], frames: int, height: int, width: int,
-              guide: Guide) -> Iterator[Planes]:
-        """There are none: see `latents`."""
-        raise UsageError(CLOSED)
-
-    def price(self, quality: float) -> float:
-        """The slope of a uniform quantiser."""
-        return RATE_WEIGHT * float(nominal_step(torch.tensor(quality))) ** 2
 
     @torch.inference_mode()
     def reconstruct(self, symbols: Symbols, quality: float, guide: Guide) -> Iterator[Planes]:

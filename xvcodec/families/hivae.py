@@ -16,7 +16,7 @@ from safetensors.numpy import load_file
 from torch import Tensor, nn
 
 from xvcodec.codec.coefficient_contexts import CoefficientContexts
-from xvcodec.codec.crossmodal import CrossmodalContexts
+from xvcodec.codec.crossmodal_contexts import CrossmodalContexts
 from xvcodec.codec.family import GopCodec
 from xvcodec.codec.fields import FieldContexts
 from xvcodec.codec.hivae import LATENT_SIZES, HivaeCodec, HivaeContexts

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from xvcodec.codec.crossmodal import PRICE, quality_between
+from xvcodec.codec.crossmodal import PRICE
+from xvcodec.codec.qualities import quality_between
 from xvcodec.codec.quantise import SKIP
 from xvcodec.models.coder import AREA
 from xvcodec.models.crossmodal import BETWEEN, CHUNK, Crossmodal, Picture, pack, pack_several, unpack

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from xvc_bitstream import CoderError, DamagedError, Gop, Stream, TableSet, bits, get_coder, log_scales
 
-from xvcodec.codec.crossmodal import PRICE, SKIP
+from xvcodec.codec.crossmodal import PRICE
 from xvcodec.codec.entropy import StreamReader, pack
 from xvcodec.codec.family import CodedGop, CodedStream, PassStream
-from xvcodec.codec.quantise import Quantiser
+from xvcodec.codec.quantise import SKIP, Quantiser
 from xvcodec.codec.trial import Trial
 from xvcodec.media import Frame, open_video
 from xvcodec.models.weights import LoadedModel

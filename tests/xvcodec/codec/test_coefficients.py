@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from xvcodec.codec.coefficient_contexts import LIMIT, TOP, CoefficientContexts, Ints, layout
 from xvcodec.codec.coefficients import Contexts, Sizes, sizes_of
-from xvcodec.codec.crossmodal import CrossmodalContexts
+from xvcodec.codec.crossmodal_contexts import CrossmodalContexts
 from xvcodec.codec.quantise import SKIP
 from xvcodec.models.layers import QUALITIES
 from xvcodec.models.transform import frequencies, values_of

@@ -12,10 +12,10 @@ from xvc_bitstream.errors import DamagedError
 
 from xvcodec.codec.analysis import Analysis
 from xvcodec.codec.chunks import cut, fewest, shares
-from xvcodec.codec.crossmodal import UNIT, levels_of
 from xvcodec.codec.lifetimes import octaves
 from xvcodec.codec.masking import masking
-from xvcodec.codec.quality_maps import LIMIT, Ints, decode_maps, encode_maps
+from xvcodec.codec.qualities import levels_of
+from xvcodec.codec.quality_maps import LIMIT, UNIT, Ints, decode_maps, encode_maps
 from xvcodec.models.crossmodal import CHUNK, FAST
 
 

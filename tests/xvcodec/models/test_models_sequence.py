@@ -10,7 +10,9 @@ import torch
 from xvc_bitstream.coders.base import bits
 
 from xvcodec.codec.coefficients import Contexts, Floats, Ints, Sizes
-from xvcodec.codec.crossmodal import PRICE, CrossmodalContexts, quality_between
+from xvcodec.codec.crossmodal import PRICE
+from xvcodec.codec.crossmodal_contexts import CrossmodalContexts
+from xvcodec.codec.qualities import quality_between
 from xvcodec.codec.quantise import SKIP, Quantiser
 from xvcodec.models.crossmodal import FAST, Crossmodal
 from xvcodec.training.contexts import BatchContexts, batch_contexts, sizes_of

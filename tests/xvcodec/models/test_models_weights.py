@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save
 from xvc_bitstream import TableSet, log_scales
 
-from xvcodec.codec.crossmodal import CrossmodalContexts
+from xvcodec.codec.crossmodal_contexts import CrossmodalContexts
 from xvcodec.errors import ModelError
 from xvcodec.models.crossmodal import Crossmodal, CrossmodalConfig
 from xvcodec.models.weights import MAX_BYTES, load_file, load_for, load_model, save_model

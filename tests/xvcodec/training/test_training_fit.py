@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 
 from xvcodec.codec.coefficient_contexts import CLASSES
 from xvcodec.codec.coefficients import Contexts, Ints, sizes_of
-from xvcodec.codec.crossmodal import CrossmodalContexts
+from xvcodec.codec.crossmodal_contexts import CrossmodalContexts
 from xvcodec.codec.field_contexts import BUCKETS
 from xvcodec.errors import ModelError, UsageError
 from xvcodec.families import family

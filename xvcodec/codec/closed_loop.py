@@ -1,0 +1,33 @@
+"""What all families share that predict pictures from decoded ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+
+from xvcodec.codec.family import Guide, Planes
+from xvcodec.errors import UsageError
+from xvcodec.models.coder import RATE_WEIGHT, nominal_step
+
+CLOSED = ("this model codes in a closed loop, so it has no latents without a quality: choose a model for latents "
+          "(crossmodal-latent), or encode and read the file's integers")
+
+
+class ClosedLoop:
+    """The part of a `GopCodec` that follows from a closed loop."""
+
+    def unquantised(self, analysis: Any, height: int, width: int) -> dict[str, NDArray[Any]]:
+        """There are none: they would depend on the quality of what was decoded before."""
+        raise UsageError(CLOSED)
+
+    def paint(self, latents: Mapping[str, NDArray[Any]], frames: int, height: int, width: int,
+              guide: Guide) -> Iterator[Planes]:
+        """There are none: they would depend on the quality of what was decoded before."""
+        raise UsageError(CLOSED)
+
+    def price(self, quality: float) -> float:
+        """The slope of a uniform quantiser."""
+        return RATE_WEIGHT * float(nominal_step(torch.tensor(quality))) ** 2
