@@ -1,8 +1,9 @@
 """Train the loop filters of a crossmodal model's predicted pictures, and write them as a state for `with_filters`.
 
 Clips are coded by the real codec in closed loop, whole GOPs of 29 frames at random qualities, and the filters are fitted to
-what it decodes; then again with the filters in the loop. After every round their gain is printed on GOPs that are kept for
-measuring, also by chunk: one that grows old along a GOP would show there.
+what it decodes; then again with the new filters in the loop. Filters of the model's own sizes are trained on; others begin
+at no change, and learn in the first round from what the model decodes with its own. After every round the gain is printed
+on GOPs that are kept for measuring, also by chunk: one that grows old along a GOP would show there.
 
     python tools/fit_filters.py CACHE -o filters.safetensors [--model crossmodal-fast] [--anchor 64,1] [--between 64,1]
 """
@@ -37,6 +38,11 @@ def size(text: str) -> tuple[int, int]:
     return width, blocks
 
 
+def sized(module: Crossmodal, sizes: dict[str, tuple[int, int]]) -> Crossmodal:
+    """The model with filters of some sizes: its own, where it has such."""
+    return module if module.config.refiners[2:] == (*sizes["anchor"], *sizes["between"]) else with_sizes(module, sizes)
+
+
 def report(kind: str, module: Crossmodal, kept: Samples) -> None:
     """Print what a filter brings on the samples kept for measuring."""
     found = list(gains(getattr(module, kind).refiner, kept[torch.linspace(0, len(kept) - 1, MEASURED).long()]))
@@ -65,15 +71,16 @@ def main() -> int:
     torch.manual_seed(options.seed)
     try:
         model = load_model(options.model)
-        module = with_sizes(model.module, {"anchor": options.anchor, "between": options.between})
+        module = sized(model.module, {"anchor": options.anchor, "between": options.between})
         known, others = Clips(options.cache, options.seed).apart()
     except (XvcError, OSError, ValueError) as error:
         print(f"fit_filters: {error}")
         return 1
-    model, gathered = replace(model, module=module), list[dict[str, Samples]]()
+    gathered = list[dict[str, Samples]]()
     for number in range(options.rounds):
         gathered.append(record(model, known, options.gops, CHUNKS))
         kept = record(model, others, options.kept, CHUNKS)
+        model = replace(model, module=module)
         for kind in KINDS:
             samples = Samples.joined([each[kind] for each in gathered])
             print(f"round {number + 1}, {kind}: {len(samples)} pictures", flush=True)

@@ -21,7 +21,7 @@ from torch import Tensor
 from xvcodec.models.base import Model
 from xvcodec.models.coder import PICTURE, Coder, KeyCoder, KeyConfig
 from xvcodec.models.loop_filter import LoopFilter
-from xvcodec.models.warp import BLURS, blurred, warp_yuv
+from xvcodec.models.warp import BLURS, SHARPNESS, blurred, warp_yuv
 
 CHUNK = 4
 BETWEEN = CHUNK - 1
@@ -45,11 +45,12 @@ class CrossmodalConfig:
     lifetime: float = 5.0  # crf that an area is coded finer for each doubling of what depends on it
     unreferenced: float = 8.0  # crf of an area of a key frame or anchor on which nothing depends, against the GOP's
     between: float = 6.0  # crf of frames between, against the GOP's
+    sharpness: float = 0.0  # of sampling along vectors, see `xvcodec.models.warp`
 
 
-MAIN = CrossmodalConfig("crossmodal")
+MAIN = CrossmodalConfig("crossmodal", sharpness=SHARPNESS)
 FAST = CrossmodalConfig("crossmodal-fast", width=80, key_blocks=(1, 1), leading=160, refiners=(24, 3, 64, 1, 64, 1),
-                        features=4)
+                        features=4, sharpness=SHARPNESS)
 PATCH = 8
 """Side of the transform's patches in predicted pictures: 10 to 25 % fewer bits than with those of key frames."""
 
@@ -123,7 +124,7 @@ class Crossmodal(Model):
         Returns:
             base [N, 96, H/8, W/8].
         """
-        luma, chroma = warp_yuv(before.luma, before.chroma, field[:, :2])
+        luma, chroma = warp_yuv(before.luma, before.chroma, field[:, :2], self.config.sharpness)
         sharp = pack(luma, chroma)
         little, strongly = (pack(blurred(luma, reach), blurred(chroma, (reach + 1) // 2)) for reach in BLURS)
         degree = field[:, 2:]
@@ -146,7 +147,7 @@ class Crossmodal(Model):
         for picture, field in ((before, forward), (after, backward)):
             luma, chroma = (plane.unsqueeze(1).expand(-1, BETWEEN, -1, -1, -1).flatten(0, 1)
                             for plane in (picture.luma, picture.chroma))
-            both.append(pack_several(*warp_yuv(luma, chroma, field.flatten(0, 1))))
+            both.append(pack_several(*warp_yuv(luma, chroma, field.flatten(0, 1), self.config.sharpness)))
         middle = torch.lerp(both[0], both[1], 0.5)
         half = both[0] - middle
         # a block of vectors is one position of packed pictures

@@ -9,27 +9,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from xvcodec.models.transform import dct
-from xvcodec.models.warp import BLOCK, warp
+from xvcodec.models.warp import BLOCK
 
-FAR = 3
-"""Coarsest level of a picture that is searched, an eighth of its resolution."""
 DEAR, EARLY = 2.0, 3.0
 """A coefficient of c quantiser steps costs about DEAR log2(1 + EARLY c^2) bits: its error where it is left out, its symbol
 where it is coded. Measured in files against absolute differences: -4.3 % bits (motorbike -7, cockatoo -8)."""
-
-
-def levels(luma: Tensor) -> list[Tensor]:
-    """The luma and its halves: level 0 is full resolution, level FAR an eighth."""
-    halves = [luma]
-    for _ in range(FAR):
-        halves.append(F.avg_pool2d(halves[-1], 2))
-    return halves
-
-
-def match(reference: list[Tensor], fields: Tensor, level: int) -> Tensor:
-    """`reference` at a level, moved by fields [K, N, 2, h, w]: [K * N, 1, H, W]."""
-    plane = reference[level].unsqueeze(0).expand(fields.shape[0], *reference[level].shape).flatten(0, 1)
-    return warp(plane, fields.flatten(0, 1) * 0.5**level, plane.shape[-1] // fields.shape[-1])
 
 
 def coded_bits(difference: Tensor, step: float, block: int) -> Tensor:
