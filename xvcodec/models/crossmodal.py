@@ -44,7 +44,7 @@ class CrossmodalConfig:
     features: int = 8  # channels that the decoder of key frames hands to its loop filter
     lifetime: float = 5.0  # crf that an area is coded finer for each doubling of what depends on it
     unreferenced: float = 8.0  # crf of an area of a key frame or anchor on which nothing depends, against the GOP's
-    between: float = 6.0  # crf of frames between, against the GOP's
+    between: float = 8.0  # crf of frames between, against the GOP's
     sharpness: float = 0.0  # of sampling along vectors, see `xvcodec.models.warp`
 
 
