@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from xvc_bitstream.records import AudioPacket
 
 from xvcodec.codec.planner import GopFrames
-from xvcodec.codec.ratecontrol import ConstantPsnr, ConstantQuality, RateControl, TargetSize
+from xvcodec.codec.ratecontrol import ConstantPsnr, ConstantQuality, RateControl, TargetSize, start_of
 from xvcodec.codec.trial import Trial
 from xvcodec.errors import UsageError
 from xvcodec.options import DEFAULT_CRF
@@ -40,7 +40,9 @@ def make_control(encoder: Encoder, gops: Iterator[GopFrames]) -> tuple[RateContr
     survey = Survey(encoder, gops, twice)
     if options.target_psnr is not None:
         return ConstantPsnr(options.target_psnr, survey.trials), survey.planned
-    return TargetSize(survey.budget(), survey.frames, GOP_OVERHEAD, survey.trials), survey.planned
+    budget, info = survey.budget(), encoder.info
+    start = start_of(8.0 * budget / (info.width * info.height * survey.frames))
+    return TargetSize(budget, survey.frames, GOP_OVERHEAD, survey.trials, start), survey.planned
 
 
 class Survey:

@@ -20,8 +20,15 @@ TOLERANCE = 0.01
 TRIES = 7
 USUAL_SLOPE = -0.075
 """Change of the logarithm of the size per crf, before anything is known."""
+USUAL_RATE, COARSEST_START = 0.14, 58.0
+"""Bits a pixel at DEFAULT_CRF, before anything is known, and where a search begins at most."""
 REACH = 8.0
 """How far, in crf, a GOP may leave the quality found for the sample."""
+
+
+def start_of(bpp: float) -> float:
+    """A quality to begin a search with. Motion is priced for the quality that is tried first, so it had better be near."""
+    return min(COARSEST_START, max(0.0, DEFAULT_CRF + math.log(bpp / USUAL_RATE) / USUAL_SLOPE))
 
 
 def search(measure: Callable[[float], float], target: float, start: float, slope: float,
@@ -111,9 +118,11 @@ class TargetSize:
         frames: frames of the whole file, as far as known; further ones get as many bytes each.
         overhead: container bytes of one GOP outside its chunk.
         sample: GOPs to search on, coded together at one quality.
+        start: quality that is tried first, see `start_of`.
     """
 
-    def __init__(self, budget: float, frames: int, overhead: int, sample: Sequence[Trial]) -> None:
+    def __init__(self, budget: float, frames: int, overhead: int, sample: Sequence[Trial],
+                 start: float = DEFAULT_CRF) -> None:
         self.left, self.frames_left, self.overhead = budget, frames, overhead
         self.per_frame = budget / frames
         sampled = sum(len(trial.frames) for trial in sample)
@@ -123,7 +132,7 @@ class TargetSize:
             self.sizes = sum(trial.code(quality).size + overhead for trial in sample)
             return math.log(self.sizes)
 
-        quality, slope = search(measure, wanted, DEFAULT_CRF, USUAL_SLOPE, TOLERANCE)
+        quality, slope = search(measure, wanted, start, USUAL_SLOPE, TOLERANCE)
         self.found = Found(quality, min(-0.01, slope), measure(quality) and self.sizes / sampled)
 
     def code(self, trial: Trial) -> Coded:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import xvcodec
-from xvcodec.codec.ratecontrol import TRIES, TargetSize, search
+from xvcodec.codec.ratecontrol import TRIES, TargetSize, search, start_of
 from xvcodec.errors import UsageError
 from xvcodec.media.synth import encode_sound, sweep
 
@@ -47,6 +47,11 @@ def test_search_for_the_impossible_gives_the_end_of_the_range(target: float, exp
     measure = Counted(lambda q: 5.0 - 0.05 * q)
     assert search(measure, target, 32.0, -0.075, 0.01)[0] == expected
     assert measure.calls <= TRIES
+
+
+def test_searches_begin_coarser_at_lower_rates() -> None:
+    assert [start_of(bpp) for bpp in (1e-9, 0.14, 1e9)] == [58.0, 32.0, 0.0]
+    assert 32.0 < start_of(0.07) < start_of(0.05) < 58.0
 
 
 @pytest.mark.parametrize("measure", [lambda q: 3.0, lambda q: float(q < 20), lambda q: -math.floor(q / 16),
