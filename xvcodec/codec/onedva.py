@@ -46,6 +46,8 @@ from xvcodec.runtime.base import Runtime
 
 BEST, FALL = 47.0, 0.35
 """The error of a quality (crf): BEST dB at 0, FALL dB less for each one more."""
+STEPS = 1
+"""Of painting, where nobody says how many; 0 is one deterministic pass."""
 MOTION = 12.0
 """Quantiser step that motion is searched for, in root mean squared errors."""
 
@@ -85,9 +87,16 @@ class Symbols:
 class Analysis:
     """Motion of a GOP, and its tokens as far as they have been coded."""
 
+    frames: int
     fields: Ints
+    members: Members
     progress: Progress
     motion: list[PassStream] = field(default_factory=list)
+
+    def symbols(self) -> Symbols:
+        """What all that has been coded says, without the rows of tokens."""
+        walk = self.progress.walk
+        return Symbols(self.frames, self.fields, walk.layers, self.members, np.zeros((0, TOKEN), np.int32), walk.level)
 
 
 class OnedvaCodec:
@@ -116,13 +125,14 @@ class OnedvaCodec:
         found = coefficients(bands, layers, members, frames)
         progress = Progress(layers, found, self.contexts.tokens, self.cost)
         passes = encode_fields(fields, motion.used, self.contexts.fields)
-        return Analysis(fields, progress, [PassStream("fields", fields.shape, passes)] if frames > 1 else [])
+        streams = [PassStream("fields", fields.shape, passes)] if frames > 1 else []
+        return Analysis(frames, fields, members, progress, streams)
 
     def encode(self, planes: Planes, analysis: Analysis, quality: float, guide: Guide) -> CodedGop:
         """The shortest prefix of the tokens with the error that quality (crf) asks for, or with `guide.tokens` tokens."""
         frames, _, height, width = planes.luma.shape
-        wanted = error_of(quality) * frames * height * width / STEP**2
-        pieces = analysis.progress.pieces(analysis.progress.until(wanted, guide.tokens))
+        progress = analysis.progress
+        pieces = progress.pieces(progress.until(self.wanted(planes, quality), guide.tokens))
         streams: list[PassStream | PieceStream] = [*analysis.motion, PieceStream("tokens", TOKEN, pieces)]
 
         def decoded() -> Planes:
@@ -131,6 +141,11 @@ class OnedvaCodec:
             return Planes(torch.cat([part.luma for part in parts]), torch.cat([part.chroma for part in parts]))
 
         return CodedGop(streams, decoded)
+
+    @staticmethod
+    def wanted(planes: Planes, quality: float) -> float:
+        """Squared error of a GOP that a quality asks for, in finest steps."""
+        return error_of(quality) * planes.luma.numel() / STEP**2
 
     def decode_symbols(self, frames: int, height: int, width: int, quality: float, read: ReadStream) -> Symbols:
         """Decode every integer of a GOP of padded size height x width."""
@@ -181,22 +196,29 @@ class OnedvaCodec:
     @torch.inference_mode()
     def reconstruct(self, symbols: Symbols, quality: float, guide: Guide) -> Iterator[Planes]:
         """Pictures in display order, some at a time."""
+        made = self.unpainted(symbols)
+        for start in range(0, symbols.frames, 4):
+            yield self.painted(made[start : start + 4], start, self.level(symbols.level), guide)
+
+    def unpainted(self, symbols: Symbols) -> Pictures:
+        """Pictures as the tokens tell them."""
         frames = symbols.frames
         found = [values(layer.known, layer.signs, layer.plane, STEP, MIDDLE) for layer in symbols.layers]
         here = bands_of(found, symbols.layers, symbols.members, frames)
         bands = Bands([self._here(each) for each in here.anchors],
                       [None if each is None else self._here(each) for each in here.between])
-        made = lifting.inverse(bands, self._motion(symbols.fields, frames))
-        level = 4.0 * (PLANES - 1 - symbols.level / 2.0 + math.log2(STEP) + 8.0)
-        for start in range(0, frames, 4):
-            part = made[start : start + 4]
-            yield self._painted(part, start, min(63.0, max(0.0, level)), guide)
+        return lifting.inverse(bands, self._motion(symbols.fields, frames))
+
+    @staticmethod
+    def level(scan: int) -> float:
+        """The painter's level, see `unit_of`, of the last scan's."""
+        return min(63.0, max(0.0, 4.0 * (PLANES - 1 - scan / 2.0 + math.log2(STEP) + 8.0)))
 
     def _here(self, pictures: Pictures) -> Pictures:
         return Pictures(pictures.luma.to(self.runtime.device), pictures.chroma.to(self.runtime.device))
 
-    def _painted(self, rough: Pictures, start: int, level: float, guide: Guide) -> Planes:
-        """Pictures from the painter: at once, or in `guide.steps` steps out of noise."""
+    def painted(self, rough: Pictures, start: int, level: float, guide: Guide) -> Planes:
+        """Pictures from the painter: at once, or in steps out of noise."""
         count = rough.luma.shape[0]
         device = self.runtime.device
         levels = torch.full((count,), level, device=device)
@@ -206,13 +228,14 @@ class OnedvaCodec:
             times = torch.full((count,), time, device=device)
             return Pictures(*self.runtime.run("paint", (*rough.planes(), *state.planes(), times, levels, text, mask)))
 
-        if not guide.steps:  # its own number is none: the painter is one deterministic pass
+        steps = STEPS if guide.steps is None else guide.steps
+        if not steps:
             return Planes(*finished(rough, 0.0).planes())
         unit = float(unit_of(levels[:1])) * SPREAD
         state = Pictures(*(plane + unit / scale * noise(guide.seed, start, number, plane.shape).to(device)
                            for number, (plane, scale) in enumerate(zip(rough.planes(), (1.0, CHROMA), strict=True))))
-        for step in range(guide.steps, 0, -1):
-            goal = finished(state, step / guide.steps)
+        for step in range(steps, 0, -1):
+            goal = finished(state, step / steps)
             state = Pictures(*(now + (end - now) / step for now, end in zip(state.planes(), goal.planes(), strict=True)))
         return Planes(*state.planes())
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from xvcodec.codec.token_contexts import (
     CHANCES,
+    FLAG_FEATURES,
     KINDS,
     LAPLACE,
     PART,
@@ -91,6 +92,7 @@ class Asked:
     part: slice | None  # None for flags
     context: tuple[str, Any] = ("", ())  # which array of the contexts told the tables, and its indices: for fitting
     rest: NDArray[np.intp] | None = None  # the scan's patches, where only their common flag is asked for
+    features: Ints | None = None  # what their sums were made of, [n, features] or [n, PART, features]: for fitting, too
 
 
 class Walk:
@@ -120,7 +122,9 @@ class Walk:
         plane, phase, number, token = found
         self.level = 2 * (PLANES - 1 - plane) + phase
         layer = self.layers[number]
-        sums = self._flag_sums(layer, token, plane)
+        features = self._flag_features(layer, token)
+        weights = self.contexts.flag_weights[layer.kind, token]
+        sums = (features * weights).sum(1, dtype=np.int32) + self.contexts.flag_bias[layer.kind, token, plane]
         if not phase:
             likely = sums >= LIKELY
             likely[layer.active[token]] = True
@@ -132,7 +136,7 @@ class Walk:
             return True
         new = chosen[layer.plane[chosen, token] == PLANES]
         old = layer.active[token] if not phase else chosen[:0]
-        flagged = self._flags(layer, token, plane, new, sums[new], bool(phase), take)
+        flagged = self._flags(layer, token, plane, new, sums[new], features[new], bool(phase), take)
         self._coefficients(layer, token, plane, old, flagged, take)
         return True
 
@@ -143,23 +147,24 @@ class Walk:
                 if patches.size:
                     layer.note(patches, token, 2)
 
-    def _flag_sums(self, layer: Layer, token: int, plane: int) -> Ints:
-        contexts, kind = self.contexts, layer.kind
-        weights = contexts.flag_weights[kind, token]
+    def _flag_features(self, layer: Layer, token: int) -> Ints:
+        """What is known around each patch's token, [patches, FLAG_FEATURES]."""
         own = layer.sums[..., token].astype(np.int32)
         middle = own[:, 1:-1]
         beside = own[:, :-2] + own[:, 2:]
-        near = beside[:, :, 1:-1] + middle[:, :, :-2] + middle[:, :, 2:]
-        total = near * weights[0] + (beside[:, :, :-2] + beside[:, :, 2:]) * weights[1]
+        found = np.zeros((*layer.shape[:3], len(FLAG_FEATURES)), np.int32)
+        found[..., 0] = beside[:, :, 1:-1] + middle[:, :, :-2] + middle[:, :, 2:]
+        found[..., 1] = beside[:, :, :-2] + beside[:, :, 2:]
         if token:
             inside = layer.sums[:, 1:-1, 1:-1]
-            total += inside[..., token - 1] * weights[2] + inside[..., :token].sum(-1, dtype=np.int32) * weights[3]
+            found[..., 2] = inside[..., token - 1]
+            found[..., 3] = inside[..., :token].sum(-1, dtype=np.int32)
         for picture, parent in enumerate(layer.parents):
             if parent is not None:
-                total[picture] += self.layers[parent[0]].sums[parent[1], 1:-1, 1:-1, token] * weights[4]
-        return (total + contexts.flag_bias[kind, token, plane]).reshape(-1)
+                found[picture, ..., 4] = self.layers[parent[0]].sums[parent[1], 1:-1, 1:-1, token]
+        return found.reshape(-1, len(FLAG_FEATURES))
 
-    def _flags(self, layer: Layer, token: int, plane: int, new: NDArray[np.intp], sums: Ints, rare: bool,
+    def _flags(self, layer: Layer, token: int, plane: int, new: NDArray[np.intp], sums: Ints, features: Ints, rare: bool,
                take: Take) -> NDArray[np.intp]:
         """Which of some unknown tokens reach the threshold; of unlikely ones first whether any does."""
         if not new.size:
@@ -174,7 +179,7 @@ class Walk:
                 return new[:0]
         index = (layer.kind, min(token, 2), bucket(sums))
         table = contexts.flag_tables[index] + np.uint8(LAPLACE)
-        return new[take(Asked(layer, new, token, plane, None, ("flag_tables", index)), table) != 0]
+        return new[take(Asked(layer, new, token, plane, None, ("flag_tables", index), None, features), table) != 0]
 
     def _coefficients(self, layer: Layer, token: int, plane: int, old: NDArray[np.intp], flagged: NDArray[np.intp],
                       take: Take) -> None:
@@ -195,14 +200,14 @@ class Walk:
         for number in range(SUBSTEPS):
             part = slice(number * PART, number * PART + PART)
             known = layer.known[patches, token, part]
-            weights = contexts.sign_weights[kind, state][:, :, None]  # [n, features, 1]
-            sums = contexts.sign_bias[kind, state, token, part] + near[:, part] * weights[:, 0]
-            sums += own[:, None] * weights[:, 1] + parent[:, part] * weights[:, 2]
+            features = np.stack(np.broadcast_arrays(near[:, part], own[:, None], parent[:, part]), axis=-1)
+            sums = (features * contexts.sign_weights[kind, state][:, None]).sum(-1, dtype=np.int32)
+            sums += contexts.sign_bias[kind, state, token, part]
             index = (kind, state[:, None], number, bucket(sums))
             table = contexts.sign_tables[index] + np.uint8(LAPLACE + CHANCES)
             later = contexts.bit_tables[kind, (known > 2).astype(np.intp)] + np.uint8(LAPLACE)
             table = np.where(known > 0, later, table)
-            asked = Asked(layer, patches, token, plane, part, ("sign_tables", index))
+            asked = Asked(layer, patches, token, plane, part, ("sign_tables", index), None, features)
             found = take(asked, table.reshape(-1)).reshape(known.shape)
             fresh = (known == 0) & (found != 0)
             layer.known[patches, token, part] = known + np.abs(found)
