@@ -19,6 +19,8 @@ from .ladder import Scale
 
 _OPTIONS = {"preset": "preset", "tune": "tune", "coder": "coder", "backend": "backend", "device": "device",
             "text-encoder": "text_encoder"}
+_OWN = ("text", "steps")
+"""Options that do not go to the encoder as they are; steps are those of a generative decoder."""
 _CHOICES = {"text": ("own", "none", "other"), "tune": TUNES, "coder": ("constriction", "torchac"),
             "backend": ("auto", "torch", "onnx")}
 _CODING = ("codec", "families", "media", "models", "runtime", "text")
@@ -38,13 +40,16 @@ class XvcCodec(Codec):
 
         self.name, self.fixed, self._model = joined(model, options), fixed, model
         for key, value in options.items():
-            if key != "text" and key not in _OPTIONS:
+            if key not in (*_OPTIONS, *_OWN):
                 raise UsageError(f"--codec '{self.name}': a model of xvc has no option '{key}', "
-                                 f"but {', '.join([*_OPTIONS, 'text', 'crf'])}.")
+                                 f"but {', '.join([*_OPTIONS, *_OWN, 'crf'])}.")
             if key in _CHOICES and value not in _CHOICES[key]:
                 raise UsageError(f"--codec '{self.name}': {key} is one of {', '.join(_CHOICES[key])}.")
+        if not options.get("steps", "0").isdecimal():
+            raise UsageError(f"--codec '{self.name}': steps is a whole number.")
         self._text = options.get("text", "own")
-        self._options = {_OPTIONS[key]: value for key, value in options.items() if key != "text"}
+        self._steps = int(options["steps"]) if "steps" in options else None
+        self._options = {_OPTIONS[key]: value for key, value in options.items() if key not in _OWN}
         chosen = EncodeOptions(model=model, preset=self._options.get("preset", "medium")).model_name
         self.version = f"xvc {xvcodec.__version__}, weights {load_model(chosen).hash.hex()[:12]}, code {_code()}"
 
@@ -88,7 +93,8 @@ class XvcCodec(Codec):
         """Like `xvc decode`, to planes."""
         place = {key: self._options[key] for key in ("backend", "device", "text_encoder") if key in self._options}
         model = self._model if self._model.endswith(".safetensors") else None
-        with xvcodec.open(file, DecodeOptions(model=model, **place)) as video:  # type: ignore[arg-type]  # all are strings
+        options = DecodeOptions(model=model, steps=self._steps, **place)  # type: ignore[arg-type]  # all are strings
+        with xvcodec.open(file, options) as video:
             yield from video.frames()
 
     def inspect(self, file: Path, conditions: Conditions) -> Coded:
