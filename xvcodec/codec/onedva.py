@@ -31,14 +31,14 @@ from xvcodec.codec.family import (
 )
 from xvcodec.codec.field_contexts import COMPONENTS
 from xvcodec.codec.fields import FieldContexts, decode_fields, encode_fields
-from xvcodec.codec.onedva_bands import STEP, Members, bands_of, coefficients, noise, search
+from xvcodec.codec.onedva_bands import STEP, Members, bands_of, coefficients, search
+from xvcodec.codec.onedva_paint import painted
 from xvcodec.codec.onedva_progress import MIDDLE, Progress
 from xvcodec.codec.token_contexts import PLANES, Bytes, Ints, TokenContexts
 from xvcodec.codec.tokens import Asked, Layer, Walk, make_layers, values
 from xvcodec.errors import UsageError
 from xvcodec.models import lifting
 from xvcodec.models.lifting import BETWEEN, Bands, Motion, Pictures, chunks_of
-from xvcodec.models.onedva import SPREAD, unit_of
 from xvcodec.models.patches import CHROMA, TOKEN
 from xvcodec.models.warp import BLOCK
 from xvcodec.models.weights import LoadedModel
@@ -46,8 +46,6 @@ from xvcodec.runtime.base import Runtime
 
 BEST, FALL = 47.0, 0.35
 """The error of a quality (crf): BEST dB at 0, FALL dB less for each one more."""
-STEPS = 1
-"""Of painting, where nobody says how many; 0 is one deterministic pass."""
 MOTION = 12.0
 """Quantiser step that motion is searched for, in root mean squared errors."""
 
@@ -218,26 +216,8 @@ class OnedvaCodec:
         return Pictures(pictures.luma.to(self.runtime.device), pictures.chroma.to(self.runtime.device))
 
     def painted(self, rough: Pictures, start: int, level: float, guide: Guide) -> Planes:
-        """Pictures from the painter: at once, or in steps out of noise."""
-        count = rough.luma.shape[0]
-        device = self.runtime.device
-        levels = torch.full((count,), level, device=device)
-        text, mask = guide.text.expand(count, -1, -1), guide.mask.expand(count, -1)
-
-        def finished(state: Pictures, time: float) -> Pictures:
-            times = torch.full((count,), time, device=device)
-            return Pictures(*self.runtime.run("paint", (*rough.planes(), *state.planes(), times, levels, text, mask)))
-
-        steps = STEPS if guide.steps is None else guide.steps
-        if not steps:
-            return Planes(*finished(rough, 0.0).planes())
-        unit = float(unit_of(levels[:1])) * SPREAD
-        state = Pictures(*(plane + unit / scale * noise(guide.seed, start, number, plane.shape).to(device)
-                           for number, (plane, scale) in enumerate(zip(rough.planes(), (1.0, CHROMA), strict=True))))
-        for step in range(steps, 0, -1):
-            goal = finished(state, step / steps)
-            state = Pictures(*(now + (end - now) / step for now, end in zip(state.planes(), goal.planes(), strict=True)))
-        return Planes(*state.planes())
+        """See `xvcodec.codec.onedva_paint`."""
+        return painted(self.runtime, rough, start, level, guide)
 
     def _motion(self, fields: Ints, frames: int) -> Motion:
         return Motion(torch.from_numpy(fields.astype(np.float32)).to(self.runtime.device), frames)

@@ -1,4 +1,4 @@
-"""Between pictures and the tokens of onedva: motion search, scaling of coefficients, and noise for the painter."""
+"""Between pictures and the tokens of onedva: motion search, and scaling of coefficients."""
 
 from __future__ import annotations
 
@@ -80,9 +80,3 @@ def bands_of(found: list[NDArray[np.float32]], layers: list[Layer], members: Mem
                 between.setdefault(number, []).append(Pictures(*from_tokens(one / gains_between[number][frequency], 8)))
     return Bands([anchors[number] for number in range(len(used) + 1)],
                  [lifting.stack(between[chunk]) if count else None for chunk, count in enumerate(used)])
-
-
-def noise(seed: int, start: int, plane: int, shape: torch.Size) -> torch.Tensor:
-    """Normal noise that depends on the GOP's seed, the place of its pictures and the plane only (Philox, counter-based)."""
-    generator = np.random.Generator(np.random.Philox(key=seed & (1 << 64) - 1, counter=[0, 0, start, plane]))
-    return torch.from_numpy(generator.standard_normal(shape, np.float32))

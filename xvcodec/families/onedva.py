@@ -95,6 +95,7 @@ class OnedvaFamily(Family):
         """See `Family.task`."""
         from xvcodec.training.onedva import OnedvaTask
 
+        assert isinstance(model, OneDva)
         return OnedvaTask(recipe, model, device)
 
     def fitted(self, path: Path | None) -> Fitted:

@@ -1,94 +1,106 @@
-"""Training the painter of `onedva`: what the closed-form path makes of short clips at some level, against the clips.
+"""Training the painter of `onedva` on pictures that the codec decodes from prefixes of all lengths.
 
-Two kinds of batch in turn: pictures without noise (what one deterministic pass sees), and flow matching, with noise of
-any share.
+First regression alone. Then every batch has three parts: a quarter regression; a quarter flow matching, with noise of any
+share; and pictures that are drawn from noise in one step, as a viewer sees them, judged by squared error and by the
+features of SqueezeNet.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from xvcodec.codec.onedva_progress import MIDDLE
-from xvcodec.models import lifting
-from xvcodec.models.lifting import Bands, Motion, Pictures
-from xvcodec.models.onedva import SMALL, SPREAD, OneDva, pack, unit_of
-from xvcodec.models.patches import from_tokens, to_tokens
-from xvcodec.training.data import Batch, Clips
+from xvcodec.models.onedva import SMALL, SPREAD, OneDva, pack, unit_of, unpack
+from xvcodec.training.data import Clips
+from xvcodec.training.features import Features, rgb_of
+from xvcodec.training.onedva_samples import Samples, samples_of
 from xvcodec.training.recipe import Recipe
-from xvcodec.training.task import RGB_ERROR, Figures, Task, Texts
+from xvcodec.training.task import Figures, Task, Texts
 
-LEVELS = (14.0, 26.0)
-"""Of the pictures that are trained on: thresholds of 0.044 to 0.35."""
+MARGIN = 8
+"""Pixels at the borders of a crop whose errors do not count: what lies beyond is not seen."""
+FLOOR = 2e-5
+"""Errors are weighed by those of the decoded picture, which count as at least this."""
 
 
 @dataclass(frozen=True)
 class OnedvaRecipe(Recipe):
-    """Recipe of a painter."""
+    """Recipe of a painter. `batch` counts pictures, a multiple of four."""
 
-    motion: ClassVar[bool] = True
-
-
-RECIPES: Mapping[str, OnedvaRecipe] = {"onedva": OnedvaRecipe(SMALL, minutes=60.0, warm=50)}
-
-
-def rough(batch: Batch, level: Tensor) -> Pictures:
-    """What decoding makes of clips [N, T, ...] at levels [N], all of them one after the other, [N T, ...]."""
-    made = []
-    for luma, chroma, fields, one in zip(batch.luma, batch.chroma, batch.fields, level, strict=True):
-        frames = luma.shape[0]
-        motion = Motion(fields.float(), frames)
-        anchors, between = lifting.gains(frames)
-        step = float(unit_of(one[None]))
-        bands = lifting.forward(Pictures(luma, chroma), motion)
-        coarse = Bands([_coarse(each, 8 if number else 16, step, [anchors[number]])
-                        for number, each in enumerate(bands.anchors)],
-                       [None if each is None else _coarse(each, 8, step, between[chunk])
-                        for chunk, each in enumerate(bands.between)])
-        made.append(lifting.inverse(coarse, motion))
-    return lifting.stack(made)
+    settle: int = 0  # steps of regression alone
+    recorded: int = 120  # clips that are coded where the cache has no recorded pictures yet
+    features: float = 0.3  # weight of the SqueezeNet distance of drawn pictures
+    stay: float = 1.0  # weight of their squared error, over that of the decoded picture
 
 
-def _coarse(pictures: Pictures, patch: int, step: float, gains: list[float]) -> Pictures:
-    """Pictures or differences as they are known once a plane of bits has been sent."""
-    scale = (torch.tensor(gains, device=pictures.luma.device) / step)[:, None, None, None, None]
-    values = to_tokens(*pictures.planes(), patch) * scale
-    size = values.abs().floor()
-    middle = torch.where(size > 1, MIDDLE[1], MIDDLE[0])
-    return Pictures(*from_tokens(torch.where(size > 0, values.sign() * (size + middle), 0.0) / scale, patch))
+RECIPES: Mapping[str, OnedvaRecipe] = {
+    "onedva": OnedvaRecipe(SMALL, minutes=120.0, batch=12, size=128, rate=1e-3, settle=3000, fall=0.4, averaging=0.998)}
 
 
 class OnedvaTask(Task):
     """See `Task`."""
 
+    recipe: OnedvaRecipe
     model: OneDva
 
+    def __init__(self, recipe: OnedvaRecipe, model: OneDva, device: torch.device) -> None:
+        super().__init__(recipe, model, device)
+        self.samples: Samples | None = None
+        self.features = Features(device)
+        self.steps = 0
+
     def step(self, clips: Clips, texts: Texts, update: Callable[[], None]) -> Figures:
-        """A batch of clips: half of the steps without noise, half with."""
-        recipe = self.recipe
-        batch = clips.clips(recipe.batch, 1, recipe.size)
+        """A batch of crops of recorded pictures."""
+        if self.samples is None:
+            self.samples = samples_of(clips, self.recipe.recorded, self.device)
+        recipe, count = self.recipe, self.recipe.batch
+        *planes, level, error, which = self.samples.crops(count, recipe.size, clips.rng)
+        rough, goal = pack(*planes[:2]), pack(*planes[2:])
+        text, mask = texts([self.samples.captions[at] for at in which.tolist()])
+        self.steps += 1
+        plain, flow = (count // 4, count // 4) if self.steps > recipe.settle else (count, 0)
         with torch.no_grad():
-            count, frames = batch.luma.shape[:2]
-            level = torch.empty(count, device=self.device).uniform_(*LEVELS)
-            found = rough(batch, level)
-            levels = level.repeat_interleave(frames)
-            start = pack(found.luma, found.chroma)
-            goal = pack(batch.luma.flatten(0, 1), batch.chroma.flatten(0, 1))
-            unit = unit_of(levels)
-            time = torch.rand(count * frames, device=self.device) * float(torch.rand(()) < 0.5)
-            share = time[:, None, None, None]
-            state = torch.where(share > 0, goal + share * (start - goal + unit * SPREAD * torch.randn_like(start)), start)
-            text, mask = (each.repeat_interleave(frames, 0) for each in texts(batch.captions))
+            state, time = _states(rough, goal, unit_of(level), plain, flow)
         with torch.autocast(self.device.type, torch.bfloat16):
-            made = self.model.painter(start, state, time, levels, text, mask)
-        error = ((made - goal) / unit).square().mean()
-        error.backward()
+            made = self.model.painter(rough, state, time, level, text, mask)
+        lost = _inner((made - goal).square()).mean((1, 2, 3)) / error.clamp(min=FLOOR)
+        values = {"plain_loss": lost[:plain].mean()}
+        loss = values["plain_loss"]
+        if flow:
+            drawn = slice(plain + flow, None)
+            values |= {"flow_loss": lost[plain : plain + flow].mean(), "drawn_loss": lost[drawn].mean()}
+            values |= self._seen(made[drawn], goal[drawn], rough[drawn])
+            loss = loss + values["flow_loss"] + recipe.stay * values["drawn_loss"] + recipe.features * values["seen_loss"]
+        loss.backward()
         update()
         with torch.no_grad():
-            gain = 10.0 * torch.log10((start - goal).square().mean() / (made - goal).square().mean())
-            decibel = -10.0 * torch.log10((made - goal).square().mean() * RGB_ERROR)
-        return Figures({"loss": error.detach(), "gain": gain, "psnr": decibel}, batch.luma.numel())
+            before = _inner((rough - goal).square()).mean((1, 2, 3)) / error.clamp(min=FLOOR)
+            values["gain"] = -10.0 * torch.log10(lost[:plain].sum() / before[:plain].sum())
+            if flow:
+                values["drawn_gain"] = -10.0 * torch.log10(lost[drawn].sum() / before[drawn].sum())
+        return Figures({name: value.detach() for name, value in values.items()}, count * recipe.size**2)
+
+    def _seen(self, made: Tensor, goal: Tensor, rough: Tensor) -> dict[str, Tensor]:
+        """SqueezeNet distances of drawn pictures, with gradients, and of decoded ones."""
+        wanted = rgb_of(*unpack(_inner(goal)))
+        seen = self.features(rgb_of(*unpack(_inner(made))), wanted)
+        with torch.no_grad():
+            before = self.features(rgb_of(*unpack(_inner(rough))), wanted)
+        return {"seen_loss": seen, "seen_before": before}
+
+
+def _states(rough: Tensor, goal: Tensor, unit: Tensor, plain: int, flow: int) -> tuple[Tensor, Tensor]:
+    """What the painter starts from, and shares of noise: first without any, then on the way, the rest at its beginning."""
+    time = torch.cat((torch.zeros(plain), torch.rand(flow), torch.ones(len(rough) - plain - flow))).to(rough.device)
+    share = time[:, None, None, None]
+    noisy = rough + unit * SPREAD * torch.randn_like(rough)
+    return torch.where(share > 0, goal + share * (noisy - goal), rough), time
+
+
+def _inner(packed: Tensor) -> Tensor:
+    """Without the margin."""
+    edge = MARGIN // 4
+    return packed[:, :, edge:-edge, edge:-edge]

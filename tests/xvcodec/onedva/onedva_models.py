@@ -15,7 +15,7 @@ from xvcodec.media import Frame, VideoInfo, open_writer
 from xvcodec.models.onedva import OneDva, OneDvaConfig
 from xvcodec.models.weights import save_model
 
-TINY = OneDvaConfig("tiny-onedva", width=16, blocks=2, heads=2)
+TINY = OneDvaConfig("tiny-onedva", fine=8, width=16, blocks=2, heads=2)
 
 
 def model(seed: int = 3, plain: bool = False) -> OneDva:
