@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import exp
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from xvcodec.codec.coefficient_contexts import CoefficientContexts, Floats, Ints
 from xvcodec.codec.coefficients import Contexts, Sizes, Take, sizes_of
 from xvcodec.codec.family import CodedGop, Guide, PassStream, Planes, ReadPass, ReadStream, Requirements
 from xvcodec.codec.fields import FieldContexts
-from xvcodec.codec.hivae_loop import Loop, qualities, rows
+from xvcodec.codec.hivae_loop import Loop, qualities, rows, wished
 from xvcodec.codec.hivae_motion import Vectors, search
 from xvcodec.codec.pyramid import Node, anchors_of, details_of
 from xvcodec.codec.quantise import SKIP, Quantiser
@@ -35,10 +36,13 @@ from xvcodec.models.hivae import Hivae
 from xvcodec.models.transform import values_of
 from xvcodec.models.warp import BLOCK
 from xvcodec.models.weights import LoadedModel
+from xvcodec.options import MAX_CRF
 from xvcodec.runtime.base import Runtime
 
 PRICE = 0.1
 """Squared steps that one bit is worth when rounding."""
+DEARER = 2 * 3.4 / 63.0
+"""Where a picture should be coarser than the coarsest quantiser, bits are dearer instead: by this power of e a crf."""
 LATENT_SIZES = {"key": KEY_PATCH, "anchor": PATCH, "amid": PATCH}
 """Side of the patches of each kind of picture."""
 COEFFICIENTS = values_of(PATCH)
@@ -65,7 +69,7 @@ class Symbols:
     streams: dict[str, Ints]
 
 
-class _Known:
+class Known:
     """What tables of later symbols depend on."""
 
     def __init__(self) -> None:
@@ -104,12 +108,12 @@ class HivaeCodec(ClosedLoop):
         contexts: HivaeContexts = model.extras
         self.fields = contexts.fields
         self.contexts = {kind: Contexts(each) for kind, each in contexts.latents.items()}
-        self.quantiser = Quantiser(model.tables, PRICE, SKIP)
+        self.tables = model.tables
 
     @torch.inference_mode()
     def analyse(self, planes: Planes, quality: float, guide: Guide, tune: str = "psnr") -> Vectors:
         """Motion, found on the original pictures, priced for about `quality`."""
-        return search(planes.luma.float(), qualities(self.module.config, quality)[1:], self.module.config.coarseness)
+        return search(planes.luma.float(), wished(self.module.config, quality)[1:], self.module.config.coarseness)
 
     @torch.inference_mode()
     def encode(self, planes: Planes, analysis: Vectors, quality: float, guide: Guide) -> CodedGop:
@@ -125,8 +129,10 @@ class HivaeCodec(ClosedLoop):
     def code(self, planes: Planes, analysis: Vectors, quality: float, guide: Guide) -> tuple[Loop, list[PassStream]]:
         """The streams of a GOP, and the loop with every picture as decoded, before it is painted."""
         frames, luma, chroma = planes.luma.shape[0], planes.luma, planes.chroma
-        loop, known = Loop(self.runtime, self.module.config, quality, guide), _Known()
-        streams = [self._encode_key(loop, luma[:1], chroma[:1])]
+        loop, known = Loop(self.runtime, self.module.config, quality, guide), Known()
+        quantisers = [Quantiser(self.tables, PRICE * exp(DEARER * max(0.0, wish - MAX_CRF)), SKIP)
+                      for wish in wished(self.module.config, quality)]
+        streams = [self._encode_key(loop, luma[:1], chroma[:1], quantisers[0])]
         for name, shape, nodes in _parts(frames, *luma.shape[2:]):
             passes: Passes = []
             for node in nodes:
@@ -135,13 +141,13 @@ class HivaeCodec(ClosedLoop):
                 field = walk(shape[2], shape[3], self.fields, known.earlier(node), take)
                 state = loop.predict(node, vectors)
                 rest = rows(loop.analyse(node, state, luma[at], chroma[at]), self._of(node).order)
-                walked = self._walk(node, shape, loop.of, known, self._writing(rest, passes))
+                walked = self._walk(node, shape, loop.of, known, _writing(quantisers[1 + node.level], rest, passes))
                 known.note(node, field, walked)
                 loop.synthesise(node, state, walked.T.reshape(1, COEFFICIENTS, *shape[2:]))
             streams.append(PassStream(name, shape, passes))
         return loop, streams
 
-    def _encode_key(self, loop: Loop, luma: Tensor, chroma: Tensor) -> PassStream:
+    def _encode_key(self, loop: Loop, luma: Tensor, chroma: Tensor, quantiser: Quantiser) -> PassStream:
         """Code and decode the key frame."""
         latent, contexts = loop.analyse_key(luma, chroma), self.contexts["key"]
         rest, passes = rows(latent, contexts.order), Passes()
@@ -155,14 +161,14 @@ class HivaeCodec(ClosedLoop):
                 leading = contexts.place[: means.shape[1]]
                 rest[:, leading] = plain[:, leading] - rows(means, np.arange(means.shape[1]))
 
-        walked = contexts.walk(_even(loop.of[0], latent.shape), None, self._writing(rest, passes), expect)
+        walked = contexts.walk(_even(loop.of[0], latent.shape), None, _writing(quantiser, rest, passes), expect)
         loop.key(walked.T.reshape(latent.shape))
         return PassStream("key.y", tuple(latent.shape), passes)
 
     @torch.inference_mode()
     def decode_symbols(self, frames: int, height: int, width: int, quality: float, read: ReadStream) -> Symbols:
         """Decode every integer of a GOP of padded size height x width."""
-        of, known = qualities(self.module.config, quality), _Known()
+        of, known = qualities(self.module.config, quality), Known()
         first = (1, self.module.key.latents, height // KEY_PATCH, width // KEY_PATCH)
         with read.passes("key.y", first) as read_pass:
             key = self.contexts["key"].walk(_even(of[0], first), None, _reading(read_pass))
@@ -204,20 +210,9 @@ class HivaeCodec(ClosedLoop):
     def _of(self, node: Node) -> Contexts:
         return self.contexts["amid" if node.level else "anchor"]
 
-    def _walk(self, node: Node, shape: tuple[int, ...], of: list[float], known: _Known, take: Take) -> Ints:
+    def _walk(self, node: Node, shape: tuple[int, ...], of: list[float], known: Known, take: Take) -> Ints:
         """Coefficients of a predicted picture, [h * w, L]."""
         return self._of(node).walk(_even(of[1 + node.level], shape), known.beside(node), take)
-
-    def _writing(self, rest: Floats, passes: Passes) -> Take:
-        """What rounds a latent, [h * w, L] in quantiser steps, and appends its symbols to `passes`."""
-
-        def take(places: NDArray[np.intp], channels: slice, table: NDArray[np.uint8]) -> Ints:
-            found = self.quantiser.whole(rest[places, channels], table)
-            kept = table >= SKIP
-            passes.append((found[kept], table[kept]))
-            return found
-
-        return take
 
 
 def _parts(frames: int, height: int, width: int) -> list[tuple[str, tuple[int, ...], tuple[Node, ...]]]:
@@ -230,6 +225,18 @@ def _parts(frames: int, height: int, width: int) -> list[tuple[str, tuple[int, .
 def _even(quality: float, shape: Sequence[int]) -> Ints:
     """Whole crf of each position of a latent [1, L, h, w]: the same for all."""
     return np.full(shape[2:], int(quality), np.int32)
+
+
+def _writing(quantiser: Quantiser, rest: Floats, passes: Passes) -> Take:
+    """What rounds a latent, [h * w, L] in quantiser steps, and appends its symbols to `passes`."""
+
+    def take(places: NDArray[np.intp], channels: slice, table: NDArray[np.uint8]) -> Ints:
+        found = quantiser.whole(rest[places, channels], table)
+        kept = table >= SKIP
+        passes.append((found[kept], table[kept]))
+        return found
+
+    return take
 
 
 def _reading(read: ReadPass) -> Take:

@@ -16,17 +16,26 @@ from xvcodec.codec.hivae_paint import paint
 from xvcodec.codec.pyramid import Node
 from xvcodec.models.coder import AREA, KEY_PATCH
 from xvcodec.models.hivae import STEPS, HivaeConfig
+from xvcodec.options import MAX_CRF
 from xvcodec.runtime.base import Runtime
 
 KIND = {True: "anchor", False: "amid"}
 FULL = 24.0
 """Quality from which on kinds of picture differ by all of their offsets: at crf 0 every one has the finest step."""
 
+LOW, STRETCH = 56.0, 2.0
+"""Above quality LOW one crf means 1 + STRETCH, so that the range ends where hardly anything is sent."""
+
+
+def wished(config: HivaeConfig, quality: float) -> list[float]:
+    """Quality (crf) that the key frame and each level of the pyramid should have, in a GOP of nominal quality `quality`."""
+    share, beyond = min(1.0, quality / FULL), STRETCH * max(0.0, quality - LOW)
+    return [max(0.0, quality + beyond + offset * share) for offset in config.offsets]
+
 
 def qualities(config: HivaeConfig, quality: float) -> list[float]:
-    """Quality (crf) of the key frame and of each level of the pyramid, in a GOP of nominal quality `quality`."""
-    share = min(1.0, quality / FULL)
-    return [min(63.0, max(0.0, quality + offset * share)) for offset in config.offsets]
+    """Quality that they have: there is none above MAX_CRF."""
+    return [min(MAX_CRF, each) for each in wished(config, quality)]
 
 
 class Loop:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from xvcodec.codec.family import Guide, Planes
 from xvcodec.codec.noise import noise
-from xvcodec.models.painter import PLANES, halves, unit_of, wholes
+from xvcodec.models.painter import PLANES, SIDE, quarters, unit_of, wholes
 from xvcodec.runtime.base import Runtime
 
 
@@ -22,7 +22,7 @@ def paint(runtime: Runtime, decoded: Planes, qualities: list[float], guide: Guid
         steps: of the flow (Euler); 0 gives the mean.
     """
     height, width = decoded.luma.shape[-2:]
-    start = noise(guide.seed, (1, PLANES, height // 2, width // 2)).to(decoded.luma.device) if steps else None
+    start = noise(guide.seed, (1, PLANES, height // SIDE, width // SIDE)).to(decoded.luma.device) if steps else None
     painted = []
     for luma, chroma, quality in zip(decoded.luma.split(1), decoded.chroma.split(1), qualities, strict=True):
         q = torch.full((1,), quality, device=luma.device)
@@ -33,9 +33,9 @@ def paint(runtime: Runtime, decoded: Planes, qualities: list[float], guide: Guid
 
 def draw(runtime: Runtime, mean: tuple[Tensor, ...], q: Tensor, guide: Guide, state: Tensor,
          steps: int) -> tuple[Tensor, ...]:
-    """`steps` steps of the flow from noise `state` [1, 6, H/2, W/2], on top of a mean picture."""
+    """`steps` steps of the flow from noise `state` [1, 24, H/4, W/4], on top of a mean picture."""
     for step in range(steps):
         time = torch.full((1,), step / steps, device=state.device)
         detail = runtime.run("paint.flow", (*mean, q, guide.text, guide.mask, state, time))[0]
         state = torch.lerp(state, detail, 1.0 / (steps - step))  # the velocity (detail - state) / (1 - t), for 1 / steps
-    return wholes(halves(*mean) + state * unit_of(q))
+    return wholes(quarters(*mean) + state * unit_of(q))

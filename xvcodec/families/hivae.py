@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from math import log
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,6 @@ from safetensors.numpy import load_file
 from torch import Tensor, nn
 
 from xvcodec.codec.coefficient_contexts import CoefficientContexts
-from xvcodec.codec.crossmodal_contexts import CrossmodalContexts
 from xvcodec.codec.family import GopCodec
 from xvcodec.codec.fields import FieldContexts
 from xvcodec.codec.hivae import LATENT_SIZES, HivaeCodec, HivaeContexts
@@ -27,13 +24,13 @@ from xvcodec.models import hivae_steps as steps
 from xvcodec.models.base import Model
 from xvcodec.models.context import PASSES
 from xvcodec.models.hivae import HIVAE, STEPS, Hivae, HivaeConfig
-from xvcodec.models.weights import LoadedModel, load_model, tables_from
+from xvcodec.models.weights import LoadedModel, shipped, tables_from
 from xvcodec.runtime.base import Runtime
 
 FIELDS, LATENTS = "fields.", "latents."
 """How the names of the contexts of motion fields and of coefficients begin in a weights file."""
 IMAGES = "crossmodal-fast"
-"""The model whose image path codes key frames, and whose contexts a new model begins with."""
+"""The model whose image path codes key frames, and whose loop filters a new model begins with."""
 
 
 class HivaeFamily(Family):
@@ -120,25 +117,14 @@ class HivaeFamily(Family):
         return HivaeTask(recipe, model, device)
 
     def fitted(self, path: Path | None) -> Fitted:
-        """Contexts and tables out of a file, else those of the image path's model."""
-        if path is None:
-            model = load_model(IMAGES)
-            return Fitted(model.tables, borrowed(model.extras))
+        """Contexts and tables out of a file, else those of the weights that ship, whatever their networks look like."""
+        path = path or shipped()[HIVAE.name]
         try:
             arrays: dict[str, NDArray[np.generic]] = dict(load_file(path))
             return Fitted(tables_from(arrays), self.extras(arrays))
         except (OSError, SafetensorError, KeyError, ValueError) as error:
-            why = f"{path} holds no contexts of hivae ({error}): leave it out to begin with those of {IMAGES}"
+            why = f"{path} holds no contexts of hivae ({error}): leave it out to begin with those that ship"
             raise ModelError(why) from None
-
-
-def borrowed(contexts: CrossmodalContexts) -> HivaeContexts:
-    """Contexts of crossmodal for the same quantiser steps: those of anchors for all predicted pictures."""
-    anchor = contexts.latents["anchor"]
-    shift = log(HIVAE.coarseness) * 63.0 / 3.4  # crf
-    later = np.minimum(np.arange(len(anchor.bias)) + round(shift), len(anchor.bias) - 1)
-    shifted = replace(anchor, bias=anchor.bias[later])
-    return HivaeContexts(contexts.fields, {"key": contexts.latents["key"], "anchor": shifted, "amid": shifted})
 
 
 FAMILY = HivaeFamily()

@@ -19,7 +19,8 @@ from torch import Tensor
 from xvcodec.models.base import Model
 from xvcodec.models.coder import Coder, KeyCoder, KeyConfig
 from xvcodec.models.crossmodal import PATCH, Picture, pack
-from xvcodec.models.painter import Painter
+from xvcodec.models.loop_filter import LoopFilter
+from xvcodec.models.painter import Painter, PainterConfig
 from xvcodec.models.warp import warp_yuv
 
 
@@ -36,7 +37,9 @@ class HivaeConfig:
     text: int = 96
     refiner: tuple[int, int] = (24, 3)
     features: int = 4
-    painter: tuple[int, int, int] = (24, 48, 96)  # channels of the decoder's networks at 1/2, 1/4 and 1/8
+    loop: tuple[int, int] = (64, 1)  # channels and blocks of the loop filters of predicted pictures, as of crossmodal
+    mean: tuple[int, int, int] = (64, 1, 2)  # sizes of the decoder's two networks: see PainterConfig
+    flow: tuple[int, int, int] = (96, 1, 2)
     offsets: tuple[float, ...] = (-3.0, 0.0, 6.0, 10.0, 12.0)  # crf of key frames, anchors and each level between
     coarseness: float = 1.6  # of quantiser steps behind the key frame, against crossmodal's of the same crf
 
@@ -54,10 +57,10 @@ class Hivae(Model):
         self.config = config
         self.key = KeyCoder(KeyConfig(config.width, *config.key_blocks, config.leading, config.context, config.text,
                                       config.refiner, config.features))
-        self.anchor = Coder(1, PATCH, config.coarseness, None)
-        self.amid = Coder(1, PATCH, config.coarseness, None)
-        self.mean = Painter(config.painter, config.text, drawn=False)
-        self.flow = Painter(config.painter, config.text, drawn=True)
+        self.anchor = Coder(1, PATCH, config.coarseness, LoopFilter(*config.loop))
+        self.amid = Coder(1, PATCH, config.coarseness, LoopFilter(*config.loop))
+        self.mean = Painter(PainterConfig(*config.mean), config.text, drawn=False)
+        self.flow = Painter(PainterConfig(*config.flow), config.text, drawn=True)
 
     def predict_anchor(self, before: Picture, field: Tensor) -> Tensor:
         """Warp the anchor before along `field` [N, 2, H/8, W/8], quarter pixels -> [N, 96, H/8, W/8]."""

@@ -1,7 +1,7 @@
 """The hivae model as pure functions, for both runtimes; see `xvcodec.models.steps` for the common tensors.
 
 Besides: forward and backward [N, 2, H/8, W/8] in quarter pixels, sides [N, 1, H/8, W/8]; state and detail
-[N, 6, H/2, W/2] in the units of `xvcodec.models.painter`, time [N] from 0 to 1; q is the quality of the
+[N, 24, H/4, W/4] in the units of `xvcodec.models.painter`, time [N] from 0 to 1; q is the quality of the
 picture itself, for painters [N].
 """
 
@@ -17,7 +17,7 @@ from xvcodec.models.base import Step
 from xvcodec.models.coder import AREA
 from xvcodec.models.crossmodal import Crossmodal, Picture, pack, unpack
 from xvcodec.models.hivae import Hivae
-from xvcodec.models.painter import PLANES, halves, unit_of, wholes
+from xvcodec.models.painter import PLANES, SIDE, quarters, unit_of, wholes
 from xvcodec.models.steps import STEPS as CROSSMODAL
 from xvcodec.models.steps import AnalyseAnchor, AnalyseKey, Neighbours, SynthesiseAnchor, SynthesiseKey
 from xvcodec.models.warp import BLOCK
@@ -28,7 +28,7 @@ _SEEN, _GUIDE = ("luma", "chroma"), ("q", "text", "mask")
 STEPS = {
     **{name: step for name, step in CROSSMODAL.items() if not name.startswith("between.")},
     "amid.analyse": Step((*_SEEN, *_TWO, "q"), ("latent",), _LINEAR),
-    "amid.synthesise": Step(("symbols", *_TWO, "q"), ("out_luma", "out_chroma"), _LINEAR),
+    "amid.synthesise": Step(("symbols", *_TWO, "q"), ("out_luma", "out_chroma"), (*_LINEAR, "amid.refiner.")),
     "paint.mean": Step((*_SEEN, *_GUIDE), ("out_luma", "out_chroma"), ("mean.",)),
     "paint.flow": Step((*_SEEN, *_GUIDE, "state", "time"), ("detail",), ("flow.",)),
 }
@@ -67,7 +67,7 @@ class Mean(_Part):
 
     def forward(self, luma: Tensor, chroma: Tensor, q: Tensor, text: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """See `STEPS`."""
-        planes = halves(luma, chroma)
+        planes = quarters(luma, chroma)
         return wholes(planes + self.model.mean(planes, q, text, mask) * unit_of(q))
 
 
@@ -77,7 +77,7 @@ class Flow(_Part):
     def forward(self, luma: Tensor, chroma: Tensor, q: Tensor, text: Tensor, mask: Tensor, state: Tensor,
                 time: Tensor) -> Tensor:
         """See `STEPS`."""
-        detail: Tensor = self.model.flow(halves(luma, chroma), q, text, mask, state, time)
+        detail: Tensor = self.model.flow(quarters(luma, chroma), q, text, mask, state, time)
         return detail
 
 
@@ -97,7 +97,7 @@ def output_shapes(model: Hivae, step: str, inputs: Sequence[Tensor]) -> list[tup
     kind, _, what = step.partition(".")
     count, _, height, width = inputs[0].shape
     if what == "flow":
-        return [(count, PLANES, height // 2, width // 2)]
+        return [(count, PLANES, height // SIDE, width // SIDE)]
     if what == "context":
         return [(count, model.key.context.channels, height, width)]
     if what == "analyse":
@@ -121,7 +121,7 @@ def example_inputs(model: Hivae, step: str, height: int, width: int, count: int 
     made |= {name: (uniform(2, *blocks) * 40).round() for name in ("field", "forward", "backward")}
     made |= {"sides": (uniform(1, *blocks) * 3).round(), "q": uniform(1, *areas) * 20.0 + 50.0,
              "text": uniform(tokens, model.config.text), "mask": torch.ones(count, tokens),
-             "state": uniform(PLANES, *half) * 3, "time": torch.full((count,), 0.5),
+             "state": uniform(PLANES, height // SIDE, width // SIDE) * 3, "time": torch.full((count,), 0.5),
              "symbols": (uniform(coder.latents, height // coder.patch, width // coder.patch) * 3).round()}
     if step.startswith("paint."):
         made["q"] = torch.full((count,), 50.0)

@@ -1,67 +1,132 @@
-"""Clips as a decoder has them before it paints, coded while training goes on."""
+"""Clips as a decoder of the hivae family has them before it paints, coded once by the real codec and kept in a folder.
+
+`coded.bin` holds pictures of `SIZE` x `SIZE` pixels as 4:2:0 levels (uint8), of each GOP first all sources, then all decoded
+ones; `coded.jsonl` has a line for each GOP. Training may begin while more are coded. `symbols-N.npz` holds the integers of
+GOP N, for fitting contexts: of each predicted frame its vectors and its latent.
+"""
 
 from __future__ import annotations
 
-from collections import deque
+import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from xvcodec.codec.family import Guide, Planes
-from xvcodec.codec.hivae import HivaeCodec
-from xvcodec.families.base import Fitted
-from xvcodec.models.hivae import Hivae
-from xvcodec.models.painter import halves
+from xvcodec.codec.coefficient_contexts import Ints
+from xvcodec.codec.coefficients import Take
+from xvcodec.codec.family import Planes
+from xvcodec.codec.hivae import HivaeCodec, Known
+from xvcodec.codec.pyramid import Node
+from xvcodec.codec.session import Session
+from xvcodec.models.painter import quarters
 from xvcodec.models.weights import LoadedModel
-from xvcodec.runtime.torch_runtime import TorchRuntime
+from xvcodec.runtime.base import Runtime
 from xvcodec.training.data import Clips
 
-QUALITIES = (28.0, 63.0)
-"""Clips are coded at a quality (crf) drawn from here, coarse ones more often."""
+SIZE, CHUNKS = 256, 6
+"""Side of the crops that are coded, and chunks of four frames in each: GOPs of 25 frames."""
+QUALITIES = (48.0, 63.0)
+"""Clips are coded at a quality (crf) drawn from here."""
+AREA = SIZE * SIZE
+KEPT = 10
+"""Every so manieth GOP is kept for measuring."""
+
+
+class _Recorder(HivaeCodec):
+    """Notes the latents that it codes."""
+
+    def __init__(self, model: LoadedModel, runtime: Runtime) -> None:
+        super().__init__(model, runtime)
+        self.walked: dict[str, NDArray[np.int16]] = {}
+
+    def _walk(self, node: Node, shape: tuple[int, ...], of: list[float], known: Known, take: Take) -> Ints:
+        walked = super()._walk(node, shape, of, known, take)
+        self.walked[f"latent.{node.frame}"] = walked.astype(np.int16)
+        return walked
+
+    def taken(self) -> dict[str, NDArray[np.int16]]:
+        """Latents [h * w, L] since the last call."""
+        taken, self.walked = self.walked, {}
+        return taken
+
+
+@torch.inference_mode()
+def code_clips(model: LoadedModel, clips: Clips, folder: Path, count: int) -> None:
+    """Code crops of clips until the folder holds `count` GOPs."""
+    session = Session.open(model, "constriction", None, "torch", "cpu")
+    codec, guide = _Recorder(model, session.runtime), session.guidance("")
+    folder.mkdir(parents=True, exist_ok=True)
+    done = len(_notes(folder))
+    clips.rng = np.random.default_rng((done, 5))
+    with open(folder / "coded.bin", "ab") as sink, open(folder / "coded.jsonl", "a") as log:
+        for number in range(done, count):
+            batch = clips.clips(1, CHUNKS, SIZE)
+            planes, quality = Planes(batch.luma[0], batch.chroma[0]), float(clips.rng.uniform(*QUALITIES))
+            vectors = codec.analyse(planes, quality, guide)
+            loop, _ = codec.code(planes, vectors, quality, guide)
+            arrays = {f"vectors.{frame}": array.astype(np.int16) for frame, array in vectors.items()}
+            np.savez_compressed(folder / f"symbols-{number}.npz", **arrays, **codec.taken())  # type: ignore[arg-type]
+            order = range(len(planes.luma))
+            decoded = Planes(*(torch.cat(each) for each in zip(*(loop.decoded[frame] for frame in order), strict=True)))
+            note = {"at": sink.tell(), "quality": [loop.quality[frame] for frame in order], "caption": batch.captions[0]}
+            for each in (planes, decoded):
+                both = torch.cat((each.luma.flatten(1), each.chroma.flatten(1)), dim=1)
+                sink.write(((both + 0.5) * 255.0).round().clamp(0.0, 255.0).to(torch.uint8).numpy().tobytes())
+            sink.flush()
+            print(json.dumps(note), file=log, flush=True)
+
+
+def _notes(folder: Path) -> list[dict[str, Any]]:
+    path = folder / "coded.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 @dataclass(frozen=True)
-class Pair:
-    """A coded clip: true and decoded planes, float16 [T, 6, S/2, S/2], and the quality of each picture [T]."""
+class Pairs:
+    """2 N pictures, each followed by the one after it."""
 
-    truth: Tensor
+    truth: Tensor  # [2 N, 24, S/4, S/4] as `quarters` gives them
     decoded: Tensor
-    quality: Tensor
-    caption: str
+    quality: Tensor  # [2 N]
+    captions: list[str]
 
 
 class CodedClips:
-    """The latest clips that were coded; pictures are drawn from all of them."""
+    """Pictures out of such a folder."""
 
-    def __init__(self, model: Hivae, fitted: Fitted, most: int, size: int, frames: int) -> None:
-        device = next(model.parameters()).device
-        loaded = LoadedModel("", model, fitted.tables, fitted.extras, b"", Path())
-        self.codec = HivaeCodec(loaded, TorchRuntime(model, str(device), "float32"))
-        self.guide = Guide(torch.zeros(1, 0, model.config.text, device=device), torch.zeros(1, 0, device=device))
-        self.pairs: deque[Pair] = deque(maxlen=most)
-        self.size, self.frames = size, frames
+    def __init__(self, folder: Path, kept: bool = False) -> None:
+        """`kept` takes the GOPs that never train."""
+        self.notes = [note for number, note in enumerate(_notes(folder)) if (number % KEPT == 0) == kept]
+        self.store = np.memmap(folder / "coded.bin", np.uint8, "r")
 
-    @torch.inference_mode()
-    def fill(self, clips: Clips, count: int) -> None:
-        """Code `count` clips more."""
+    def draw(self, count: int, size: int, rng: np.random.Generator) -> Pairs:
+        """Crops of `count` pairs of neighbouring pictures, size x size pixels (a multiple of 16), mirrored at random."""
+        found: list[tuple[Tensor, Tensor]] = []
+        quality: list[float] = []
+        captions: list[str] = []
         for _ in range(count):
-            batch = clips.clips(1, (self.frames - 1) // 4, self.size)
-            low, high = QUALITIES
-            quality = low + (high - low) * float(clips.rng.random()) ** 0.5
-            planes = Planes(batch.luma[0], batch.chroma[0])
-            loop, _ = self.codec.code(planes, self.codec.analyse(planes, quality, self.guide), quality, self.guide)
-            order = range(self.frames)
-            rough = torch.cat([halves(*loop.decoded[frame]) for frame in order]).half()
-            of = torch.tensor([loop.quality[frame] for frame in order], device=rough.device)
-            self.pairs.append(Pair(halves(planes.luma, planes.chroma).half(), rough, of, batch.captions[0]))
+            note = self.notes[int(rng.integers(len(self.notes)))]
+            first = int(rng.integers(len(note["quality"]) - 1))
+            top, left = (int(rng.integers((SIZE - size) // 8 + 1)) * 8 for _ in range(2))
+            crops = tuple(self._crop(note, which, first, top, left, size) for which in range(2))
+            mirrored = rng.random() < 0.5
+            found.append(tuple(crop.flip(-1) if mirrored else crop for crop in crops))  # type: ignore[arg-type]
+            quality += note["quality"][first : first + 2]
+            captions += [note["caption"]] * 2
+        truth, decoded = (torch.cat(each) for each in zip(*found, strict=True))
+        return Pairs(truth, decoded, torch.tensor(quality), captions)
 
-    def draw(self, count: int, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, list[str]]:
-        """Pictures of different clips: true and decoded planes [N, 6, S/2, S/2], qualities [N] and captions."""
-        chosen = [self.pairs[int(at)] for at in rng.integers(0, len(self.pairs), count)]
-        frames = [int(at) for at in rng.integers(0, self.frames, count)]
-        truth, decoded, quality = (torch.stack([getattr(pair, name)[at] for pair, at in zip(chosen, frames, strict=True)])
-                                   for name in ("truth", "decoded", "quality"))
-        return truth.float().clone(), decoded.float().clone(), quality.clone(), [pair.caption for pair in chosen]
+    def _crop(self, note: dict[str, Any], which: int, first: int, top: int, left: int, size: int) -> Tensor:
+        """Two pictures from `first` on, sources (0) or decoded (1)."""
+        frames, record = len(note["quality"]), AREA * 3 // 2
+        at = note["at"] + (which * frames + first) * record
+        both = torch.from_numpy(self.store[at : at + 2 * record].reshape(2, record).astype(np.float32)) / 255.0 - 0.5
+        luma = both[:, :AREA].view(2, 1, SIZE, SIZE)[..., top : top + size, left : left + size]
+        chroma = both[:, AREA:].view(2, 2, SIZE // 2, SIZE // 2)
+        half = slice(top // 2, (top + size) // 2), slice(left // 2, (left + size) // 2)
+        return quarters(luma, chroma[..., half[0], half[1]])

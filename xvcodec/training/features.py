@@ -19,12 +19,17 @@ def rgb_of(luma: Tensor, chroma: Tensor) -> Tensor:
     return torch.cat(planes, dim=1).clamp(0.0, 1.0) * 255.0
 
 
+TINY = 1e-12
+
+
 class Features:
     """The distance of `xvcodec.metrics.squeezenet`, with gradients; 0 where its environment variable names no file."""
 
     def __init__(self, device: torch.device) -> None:
         path = os.environ.get(VARIABLE)
-        self.weights = {name: torch.from_numpy(array).to(device) for name, array in load(path).items()} if path else {}
+        arrays = {name: torch.from_numpy(array).to(device) for name, array in load(path).items()} if path else {}
+        self.weights = {name: array.to(memory_format=torch.channels_last) if array.ndim == 4 else array
+                        for name, array in arrays.items()}
 
     def __call__(self, one: Tensor, other: Tensor) -> Tensor:
         """Mean distance of pictures [N, 3, H, W], 0 to 255."""
@@ -36,5 +41,7 @@ class Features:
 
 
 def distance(one: Tensor, other: Tensor) -> Tensor:
-    """Mean over positions of the squared distance between unit vectors."""
-    return (F.normalize(one.float(), dim=1) - F.normalize(other.float(), dim=1)).square().sum(1).mean()
+    """Mean over positions of the squared distance between unit vectors, as 2 - 2 cos: no vector is scaled to its length."""
+    one, other = one.float(), other.float()
+    squares = one.square().sum(1) * other.square().sum(1)
+    return (2.0 - 2.0 * (one * other).sum(1) * (squares + TINY).rsqrt()).mean()

@@ -56,7 +56,11 @@ def searched(folder: Path, clips: int) -> list[Ints]:
     return found
 
 
-def survey(clips: list[Ints]) -> dict[Key, tuple[Ints, Ints]]:
+Survey = dict[Key, tuple[Ints, Ints]]
+"""Of each context the features int32 [n, FEATURES] (the bias as UNIT) and the residuals int32 [n] that were seen."""
+
+
+def survey(clips: list[Ints]) -> Survey:
     """Features int32 [n, FEATURES] (the bias as UNIT) and residuals int32 [n] of each context."""
     recorder = Recorder(FieldContexts.default().weights, FieldContexts.default().tables)
     features, residuals = defaultdict(list), defaultdict(list)
@@ -118,11 +122,16 @@ def _cheapest(buckets: NDArray[np.intp], sizes: Ints, cost: Floats) -> NDArray[n
 
 def fit_fields(clips: list[Ints], tables: TableSet) -> FieldContexts:
     """Contexts fitted to some clips."""
+    return fit_survey(survey(clips), tables)
+
+
+def fit_survey(seen: Survey, tables: TableSet) -> FieldContexts:
+    """Contexts fitted to what was seen; those that saw nothing expect nothing."""
     entropy = 16 - np.log2(tables.frequencies)
     cost = np.concatenate([entropy[:, -tables.lowest : -1], np.repeat(entropy[:, -1:] + 16, LARGE - REACH, axis=1)], 1)
     weights = np.zeros((ROLES, COMPONENTS, STEPS, len(FEATURES)), np.int32)
     chosen = np.zeros((2, ROLES, COMPONENTS, STEPS, BUCKETS), np.uint8)
-    for key, (features, residuals) in survey(clips).items():
+    for key, (features, residuals) in seen.items():
         weights[key] = fit_weights(features, residuals)
         sums = features[:, 1:] @ weights[key][1:] + weights[key][0]
         chosen[:, *key] = fit_tables(np.searchsorted(EDGES, sums, side="right"), residuals, cost)

@@ -107,15 +107,25 @@ def _rows(kind: str, gop: Symbols, share: float, rng: np.random.Generator) -> It
             other = np.repeat(both, BETWEEN, axis=1)
         elif kind == "anchor" and number:
             other = anchors[number - 1]
-        for at, step in enumerate(quincunx(height, width)):
-            places = step.places
-            near = np.zeros_like(seen[places]) if step.neighbours is None else seen[step.neighbours].sum(0, dtype=np.uint8)
-            busy = (near.any(1) | other[places].any(1) | size[places].any(1))
-            chance = np.minimum(share * np.where(busy, 1.0, EMPTY) * (BOOST if at < EARLY else 1.0), 1.0)
-            drawn = np.flatnonzero(rng.random(places.size) < chance)
-            of = places[drawn]
-            yield (near[drawn], seen[of], other[of], size[of], np.full(of.size, at),
-                   quality[of], (1.0 / chance[drawn]).astype(np.float32))
+        yield from drawn_rows((height, width), size, seen, other, quality, share, rng)
+
+
+def drawn_rows(shape: tuple[int, int], size: Sizes, seen: Sizes, other: Sizes, quality: NDArray[np.float32], share: float,
+               rng: np.random.Generator) -> Iterator[tuple[NDArray[np.generic], ...]]:
+    """The fields of `Rows`, step by step, of one latent of h x w positions, of which about a share is drawn.
+
+    Args:
+        size, seen, other: [h * w, L], see `Rows`; quality: [h * w].
+    """
+    for at, step in enumerate(quincunx(*shape)):
+        places = step.places
+        near = np.zeros_like(seen[places]) if step.neighbours is None else seen[step.neighbours].sum(0, dtype=np.uint8)
+        busy = (near.any(1) | other[places].any(1) | size[places].any(1))
+        chance = np.minimum(share * np.where(busy, 1.0, EMPTY) * (BOOST if at < EARLY else 1.0), 1.0)
+        drawn = np.flatnonzero(rng.random(places.size) < chance)
+        of = places[drawn]
+        yield (near[drawn], seen[of], other[of], size[of], np.full(of.size, at),
+               quality[of], (1.0 / chance[drawn]).astype(np.float32))
 
 
 def _flat(latent: NDArray[np.int32]) -> NDArray[np.int32]:

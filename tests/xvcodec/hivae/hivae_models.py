@@ -12,7 +12,8 @@ from xvcodec.media import Frame, VideoInfo, open_writer
 from xvcodec.models.hivae import Hivae, HivaeConfig
 from xvcodec.models.weights import save_model
 
-TINY = HivaeConfig("tiny-hivae", width=24, leading=16, context=5, refiner=(8, 1), features=2, painter=(8, 8, 16))
+TINY = HivaeConfig("tiny-hivae", width=24, leading=16, context=5, refiner=(8, 1), features=2, mean=(8, 1, 1),
+                   flow=(12, 1, 1))
 
 
 def model(seed: int = 3) -> Hivae:

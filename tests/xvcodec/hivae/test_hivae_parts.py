@@ -16,7 +16,7 @@ from xvcodec.codec.hivae_motion import Paths
 from xvcodec.codec.noise import noise
 from xvcodec.codec.pyramid import CHUNK, anchors_of, details_of
 from xvcodec.codec.vectors import Field, Passes, reading, walk, writing
-from xvcodec.models.painter import Painter, halves, wholes
+from xvcodec.models.painter import Painter, PainterConfig, quarters, wholes
 
 
 @given(st.integers(1, 70))
@@ -80,8 +80,8 @@ GOLDEN = "cbb5f33ffaee0265"
 
 
 def test_an_untrained_painter_changes_nothing_and_planes_come_back() -> None:
-    planes = torch.rand(1, 6, 16, 24) - 0.5
-    assert torch.allclose(halves(*wholes(planes)), planes, atol=1e-6)
-    painter = Painter((8, 8, 16), 8, drawn=True)
+    planes = torch.rand(1, 24, 8, 12) - 0.5
+    assert torch.allclose(quarters(*wholes(planes)), planes, atol=1e-6)
+    painter = Painter(PainterConfig(8, 1, 1), 8, drawn=True)
     q, text, mask = torch.full((1,), 50.0), torch.rand(1, 2, 8), torch.ones(1, 2)
-    assert not painter(planes, q, text, mask, torch.randn(1, 6, 16, 24), torch.zeros(1)).any()
+    assert not painter(planes, q, text, mask, torch.randn(1, 24, 8, 12), torch.zeros(1)).any()
