@@ -32,12 +32,12 @@ class OnedvaRecipe(Recipe):
 
     settle: int = 0  # steps of regression alone
     recorded: int = 120  # clips that are coded where the cache has no recorded pictures yet
-    features: float = 0.3  # weight of the SqueezeNet distance of drawn pictures
+    features: float = 0.6  # weight of the SqueezeNet distance of drawn pictures
     stay: float = 1.0  # weight of their squared error, over that of the decoded picture
 
 
 RECIPES: Mapping[str, OnedvaRecipe] = {
-    "onedva": OnedvaRecipe(SMALL, minutes=120.0, batch=12, size=128, rate=1e-3, settle=3000, fall=0.4, averaging=0.998)}
+    "onedva": OnedvaRecipe(SMALL, minutes=120.0, batch=12, size=128, rate=1e-3, settle=1800, fall=0.4, averaging=0.99)}
 
 
 class OnedvaTask(Task):
