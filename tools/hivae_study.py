@@ -46,8 +46,9 @@ def named(model: str) -> str:
 def decoding(way: str) -> DecodeOptions:
     """What a way of decoding means."""
     name, _, value = way.partition("=")
-    choices = {"drawn": {}, "steps": {"steps": int(value or 0)}, "drop": {"drop": (value,)}, "text": {"text": False}}
-    return DecodeOptions(**choices[name])  # type: ignore[arg-type]
+    if name == "steps":
+        return DecodeOptions(steps=int(value))
+    return {"drawn": DecodeOptions(), "drop": DecodeOptions(drop=(value,)), "text": DecodeOptions(text=False)}[name]
 
 
 def measured(clip: Clip, frames: Any) -> Row:

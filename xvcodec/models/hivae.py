@@ -46,7 +46,7 @@ class HivaeConfig:
 
 HIVAE = HivaeConfig("hivae")
 STEPS = 0
-"""Of the flow, unless a decoder is asked for others: as long as it is not trained, it changes nothing."""
+"""Of the flow, unless a decoder is asked for others: so far its pictures are no better than the mean (the model card)."""
 
 
 class Hivae(Model):
