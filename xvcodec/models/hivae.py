@@ -46,7 +46,7 @@ class HivaeConfig:
 
 HIVAE = HivaeConfig("hivae")
 STEPS = 0
-"""Of the flow, unless a decoder is asked for others: so far its pictures are no better than the mean (the model card)."""
+"""Of the flow, unless a decoder is asked for others: so far they are not shown to make it better (the model card)."""
 
 
 class Hivae(Model):
