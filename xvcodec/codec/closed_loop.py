@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from xvcodec.codec.family import Guide, Planes
+from xvcodec.codec.coefficient_contexts import Ints
+from xvcodec.codec.coefficients import Take
+from xvcodec.codec.family import Guide, Planes, ReadPass
+from xvcodec.codec.quantise import SKIP
 from xvcodec.errors import UsageError
 from xvcodec.models.coder import RATE_WEIGHT, nominal_step
 
@@ -31,3 +35,15 @@ class ClosedLoop:
     def price(self, quality: float) -> float:
         """The slope of a uniform quantiser."""
         return RATE_WEIGHT * float(nominal_step(torch.tensor(quality))) ** 2
+
+
+def coefficients_from(read: ReadPass) -> Take:
+    """What takes coefficients out of a stream."""
+
+    def take(places: NDArray[np.intp], channels: slice, table: NDArray[np.uint8]) -> Ints:
+        found = np.zeros(table.shape, np.int32)
+        kept = table >= SKIP
+        found[kept] = read(table[kept])
+        return found
+
+    return take

@@ -18,11 +18,11 @@ from xvc_bitstream.errors import DamagedError
 
 from xvcodec.codec.analysis import Analysis, analyse
 from xvcodec.codec.chunks import cut, shares
-from xvcodec.codec.closed_loop import ClosedLoop
+from xvcodec.codec.closed_loop import ClosedLoop, coefficients_from
 from xvcodec.codec.coefficient_contexts import Floats, Ints
-from xvcodec.codec.coefficients import Contexts, Sizes, Take, sizes_of
+from xvcodec.codec.coefficients import Contexts, Sizes, sizes_of
 from xvcodec.codec.crossmodal_contexts import CrossmodalContexts
-from xvcodec.codec.family import CodedGop, Guide, PassStream, Planes, ReadPass, ReadStream, Requirements
+from xvcodec.codec.family import CodedGop, Guide, PassStream, Planes, ReadStream, Requirements
 from xvcodec.codec.field_contexts import COMPONENTS
 from xvcodec.codec.fields import decode_fields, encode_fields
 from xvcodec.codec.qualities import levels_of, quality_between
@@ -133,7 +133,7 @@ class CrossmodalCodec(ClosedLoop):
             with read.passes(f"{kind}.y", found.shape) as read_pass:
                 for number, quality in enumerate(qualities):
                     other = _other(kind, number, used, latents)
-                    walked = self.contexts[kind].walk(_whole(quality, scale), other, _reading(read_pass))
+                    walked = self.contexts[kind].walk(_whole(quality, scale), other, coefficients_from(read_pass))
                     found[number] = walked.T.reshape(found.shape[1:])
         return found
 
@@ -263,18 +263,6 @@ def _map(quality: Floats, device: torch.device) -> Tensor:
 def _whole(quality: Floats, scale: int) -> Ints:
     """Whole crf of each position of a latent, `scale` positions a side to an area."""
     return quality.astype(np.int32).repeat(scale, 0).repeat(scale, 1)
-
-
-def _reading(read: ReadPass) -> Take:
-    """What takes symbols out of a stream."""
-
-    def take(places: NDArray[np.intp], channels: slice, table: NDArray[np.uint8]) -> Ints:
-        found = np.zeros(table.shape, np.int32)
-        kept = table >= SKIP
-        found[kept] = read(table[kept])
-        return found
-
-    return take
 
 
 def _guide(kind: str, guide: Guide) -> tuple[Tensor, ...]:

@@ -20,10 +20,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from xvcodec.codec.closed_loop import ClosedLoop
+from xvcodec.codec.closed_loop import ClosedLoop, coefficients_from
 from xvcodec.codec.coefficient_contexts import CoefficientContexts, Floats, Ints
 from xvcodec.codec.coefficients import Contexts, Sizes, Take, sizes_of
-from xvcodec.codec.family import CodedGop, Guide, PassStream, Planes, ReadPass, ReadStream, Requirements
+from xvcodec.codec.family import CodedGop, Guide, PassStream, Planes, ReadStream, Requirements
 from xvcodec.codec.fields import FieldContexts
 from xvcodec.codec.hivae_loop import Loop, qualities, rows, wished
 from xvcodec.codec.hivae_motion import Vectors, search
@@ -171,14 +171,14 @@ class HivaeCodec(ClosedLoop):
         of, known = qualities(self.module.config, quality), Known()
         first = (1, self.module.key.latents, height // KEY_PATCH, width // KEY_PATCH)
         with read.passes("key.y", first) as read_pass:
-            key = self.contexts["key"].walk(_even(of[0], first), None, _reading(read_pass))
+            key = self.contexts["key"].walk(_even(of[0], first), None, coefficients_from(read_pass))
         streams = {"key.y": key.T.reshape(first)}
         for name, shape, nodes in _parts(frames, height, width):
             streams[name] = np.zeros(shape, np.int32)
             with read.passes(name, shape) as read_pass:
                 for number, node in enumerate(nodes):
                     field = walk(shape[2], shape[3], self.fields, known.earlier(node), reading(read_pass))
-                    walked = self._walk(node, shape, of, known, _reading(read_pass))
+                    walked = self._walk(node, shape, of, known, coefficients_from(read_pass))
                     known.note(node, field, walked)
                     streams[name][number] = np.concatenate((field.values, walked.T)).reshape(shape[1:])
         return Symbols(frames, streams)
@@ -234,18 +234,6 @@ def _writing(quantiser: Quantiser, rest: Floats, passes: Passes) -> Take:
         found = quantiser.whole(rest[places, channels], table)
         kept = table >= SKIP
         passes.append((found[kept], table[kept]))
-        return found
-
-    return take
-
-
-def _reading(read: ReadPass) -> Take:
-    """What takes coefficients out of a stream."""
-
-    def take(places: NDArray[np.intp], channels: slice, table: NDArray[np.uint8]) -> Ints:
-        found = np.zeros(table.shape, np.int32)
-        kept = table >= SKIP
-        found[kept] = read(table[kept])
         return found
 
     return take
