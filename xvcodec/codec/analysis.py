@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import accumulate
 
 import numpy as np
 import torch
@@ -15,7 +14,7 @@ from xvcodec.codec.chunks import cut, fewest, shares
 from xvcodec.codec.field_contexts import COMPONENTS
 from xvcodec.codec.fields import LIMIT
 from xvcodec.codec.lifetimes import octaves
-from xvcodec.codec.masking import masking
+from xvcodec.codec.masking import Masking, masking
 from xvcodec.models.crossmodal import BETWEEN
 from xvcodec.models.search import search_between, search_forward, step_of
 from xvcodec.models.warp import BLOCK
@@ -27,7 +26,7 @@ class Analysis:
 
     fields: NDArray[np.int32]  # [n, 4, 3, H/8, W/8], see `xvcodec.models.search`
     octaves: NDArray[np.float32]  # [1 + n, H/32, W/32], see `xvcodec.codec.lifetimes`
-    masking: NDArray[np.float32]  # [1 + n, H/32, W/32] crf, see `xvcodec.codec.masking`; zero unless asked for
+    masking: Masking | None = None  # where errors are not all worth the same, see `xvcodec.codec.masking`
 
 
 SHORT_LIVED = 0.5
@@ -56,9 +55,7 @@ def _analyse(luma: Tensor, chunks: int, quality: float, between: float, perceptu
     used = cut(luma.shape[0], chunks)
     fields = _search(luma, used, step_of(quality), step_of(between)).clamp(-LIMIT, LIMIT)
     lived = octaves(luma, fields, used, [shares(count) for count in used])
-    coded = [0, *accumulate(count + 1 for count in used)]
-    hidden = masking(luma[coded]) if perceptual else torch.zeros_like(lived)
-    return Analysis(fields.cpu().numpy().astype(np.int32), lived.cpu().numpy(), hidden.cpu().numpy())
+    return Analysis(fields.cpu().numpy().astype(np.int32), lived.cpu().numpy(), masking(luma, used) if perceptual else None)
 
 
 def _search(luma: Tensor, used: list[int], anchor_step: float, between_step: float) -> Tensor:

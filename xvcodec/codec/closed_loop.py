@@ -10,9 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from xvcodec.codec.coefficient_contexts import Ints
-from xvcodec.codec.coefficients import Take
+from xvcodec.codec.coefficients import NONE, Take
 from xvcodec.codec.family import Guide, Planes, ReadPass
-from xvcodec.codec.quantise import SKIP
 from xvcodec.errors import UsageError
 from xvcodec.models.coder import RATE_WEIGHT, nominal_step
 
@@ -42,7 +41,7 @@ def coefficients_from(read: ReadPass) -> Take:
 
     def take(places: NDArray[np.intp], channels: slice, table: NDArray[np.uint8]) -> Ints:
         found = np.zeros(table.shape, np.int32)
-        kept = table >= SKIP
+        kept = table != NONE
         found[kept] = read(table[kept])
         return found
 

@@ -20,14 +20,15 @@ from xvcodec.codec.analysis import Analysis, analyse
 from xvcodec.codec.chunks import cut, shares
 from xvcodec.codec.closed_loop import ClosedLoop, coefficients_from
 from xvcodec.codec.coefficient_contexts import Floats, Ints
-from xvcodec.codec.coefficients import Contexts, Sizes, sizes_of
+from xvcodec.codec.coefficients import NONE, Contexts, Sizes, sizes_of
 from xvcodec.codec.crossmodal_contexts import CrossmodalContexts
 from xvcodec.codec.family import CodedGop, Guide, PassStream, Planes, ReadStream, Requirements
 from xvcodec.codec.field_contexts import COMPONENTS
 from xvcodec.codec.fields import decode_fields, encode_fields
+from xvcodec.codec.masking import Masking, frequency_weights
 from xvcodec.codec.qualities import levels_of, quality_between
 from xvcodec.codec.quality_maps import UNIT, decode_maps, encode_maps
-from xvcodec.codec.quantise import SKIP, Quantiser
+from xvcodec.codec.quantise import Quantiser
 from xvcodec.models.coder import AREA
 from xvcodec.models.crossmodal import BETWEEN, Crossmodal
 from xvcodec.models.warp import BLOCK
@@ -61,8 +62,8 @@ class CrossmodalCodec(ClosedLoop):
         self.module, self.runtime = model.module, runtime
         contexts: CrossmodalContexts = model.extras
         self.fields = contexts.fields
-        self.contexts = {kind: Contexts(each) for kind, each in contexts.latents.items()}
-        self.quantiser = Quantiser(model.tables, PRICE, SKIP)
+        self.contexts = {kind: Contexts(each, self.module.config.least) for kind, each in contexts.latents.items()}
+        self.quantiser = Quantiser(model.tables, PRICE, NONE + 1)
 
     @torch.inference_mode()
     def analyse(self, planes: Planes, quality: float, guide: Guide, tune: str = "psnr") -> Analysis:
@@ -75,7 +76,7 @@ class CrossmodalCodec(ClosedLoop):
         frames = planes.luma.shape[0]
         used = cut(frames, len(analysis.fields))
         levels = levels_of(self.module.config, quality, analysis, frames)
-        pass_ = _Pass(self, self.qualities(quality, levels, used), guide, used)
+        pass_ = _Pass(self, self.qualities(quality, levels, used), guide, used, analysis.masking)
         luma, chroma = planes.luma, planes.chroma
         before = pass_.key(luma[:1], chroma[:1])
         decoded = [before]
@@ -177,8 +178,9 @@ class CrossmodalCodec(ClosedLoop):
 class _Pass:
     """One encoding pass over a GOP: runs the steps, keeps the symbols."""
 
-    def __init__(self, codec: CrossmodalCodec, quality_of: dict[str, Floats], guide: Guide, used: list[int]) -> None:
-        self.codec, self.runtime, self.used = codec, codec.runtime, used
+    def __init__(self, codec: CrossmodalCodec, quality_of: dict[str, Floats], guide: Guide, used: list[int],
+                 masking: Masking | None = None) -> None:
+        self.codec, self.runtime, self.used, self.masking = codec, codec.runtime, used, masking
         self.quality_of, self.guide = quality_of, guide
         self.latents: dict[str, list[Ints]] = {}
         self.passes: dict[str, list[tuple[Ints, NDArray[np.uint8]]]] = {}
@@ -217,10 +219,11 @@ class _Pass:
         """Round a latent, [h * w, L] in quantiser steps, channels in the order of coding -> whole numbers in `shape`."""
         passes = self.passes.setdefault(kind, [])
         done = self.latents.setdefault(kind, [])
+        weigh = self._weights(kind, len(done))
 
         def take(places: NDArray[np.intp], channels: slice, table: NDArray[np.uint8]) -> Ints:
-            found = self.codec.quantiser.whole(rest[places, channels], table)
-            kept = table >= SKIP
+            found = self.codec.quantiser.whole(rest[places, channels], table, weigh and weigh(places, channels))
+            kept = table != NONE
             passes.append((found[kept], table[kept]))
             return found
 
@@ -229,6 +232,16 @@ class _Pass:
         walked = self.codec.contexts[kind].walk(quality, other, take, begin or (lambda number, symbols: None))
         done.append(walked.T.reshape(shape[1:]))
         return _latent(walked, shape)
+
+    def _weights(self, kind: str, number: int) -> Callable[[NDArray[np.intp], slice], Floats] | None:
+        """What errors count in latent `number` of a kind: at positions [P], in channels in the order of coding -> [P, C]."""
+        if self.masking is None:
+            return None
+        coder, blocks = getattr(self.codec.module, kind), self.masking.weights[kind][number]
+        side = coder.patch // BLOCK
+        there = blocks.reshape(blocks.shape[0] // side, side, -1, side).mean((1, 3)).ravel()
+        frequency = frequency_weights(coder.patch, coder.pictures)[self.codec.contexts[kind].order]
+        return lambda places, channels: there[places, None] * frequency[channels]
 
     def streams(self) -> list[PassStream]:
         """All latents, pictures stacked."""

@@ -22,13 +22,13 @@ from torch import Tensor
 
 from xvcodec.codec.closed_loop import ClosedLoop, coefficients_from
 from xvcodec.codec.coefficient_contexts import CoefficientContexts, Floats, Ints
-from xvcodec.codec.coefficients import Contexts, Sizes, Take, sizes_of
+from xvcodec.codec.coefficients import NONE, Contexts, Sizes, Take, sizes_of
 from xvcodec.codec.family import CodedGop, Guide, PassStream, Planes, ReadStream, Requirements
 from xvcodec.codec.fields import FieldContexts
 from xvcodec.codec.hivae_loop import Loop, qualities, rows, wished
 from xvcodec.codec.hivae_motion import Vectors, search
 from xvcodec.codec.pyramid import Node, anchors_of, details_of
-from xvcodec.codec.quantise import SKIP, Quantiser
+from xvcodec.codec.quantise import Quantiser
 from xvcodec.codec.vectors import Field, Passes, reading, walk, writing
 from xvcodec.models.coder import KEY_PATCH
 from xvcodec.models.crossmodal import PATCH
@@ -107,7 +107,7 @@ class HivaeCodec(ClosedLoop):
         self.module, self.runtime = model.module, runtime
         contexts: HivaeContexts = model.extras
         self.fields = contexts.fields
-        self.contexts = {kind: Contexts(each) for kind, each in contexts.latents.items()}
+        self.contexts = {kind: Contexts(each, self.module.config.least) for kind, each in contexts.latents.items()}
         self.tables = model.tables
 
     @torch.inference_mode()
@@ -130,7 +130,7 @@ class HivaeCodec(ClosedLoop):
         """The streams of a GOP, and the loop with every picture as decoded, before it is painted."""
         frames, luma, chroma = planes.luma.shape[0], planes.luma, planes.chroma
         loop, known = Loop(self.runtime, self.module.config, quality, guide), Known()
-        quantisers = [Quantiser(self.tables, PRICE * exp(DEARER * max(0.0, wish - MAX_CRF)), SKIP)
+        quantisers = [Quantiser(self.tables, PRICE * exp(DEARER * max(0.0, wish - MAX_CRF)), NONE + 1)
                       for wish in wished(self.module.config, quality)]
         streams = [self._encode_key(loop, luma[:1], chroma[:1], quantisers[0])]
         for name, shape, nodes in _parts(frames, *luma.shape[2:]):
@@ -232,7 +232,7 @@ def _writing(quantiser: Quantiser, rest: Floats, passes: Passes) -> Take:
 
     def take(places: NDArray[np.intp], channels: slice, table: NDArray[np.uint8]) -> Ints:
         found = quantiser.whole(rest[places, channels], table)
-        kept = table >= SKIP
+        kept = table != NONE
         passes.append((found[kept], table[kept]))
         return found
 

@@ -21,7 +21,8 @@ def levels_of(config: CrossmodalConfig, quality: float, analysis: Analysis, fram
     """Levels of the areas of key frame and anchors against the quality of the GOP, see `xvcodec.codec.quality_maps`."""
     share = min(1.0, quality / FINE)
     unreferenced = config.unreferenced * min(1.0, (frames - 1) / (LONG - 1))
-    wanted = share * (unreferenced - config.lifetime * analysis.octaves + analysis.masking) / UNIT
+    hidden = analysis.masking.areas if analysis.masking else np.float32(0.0)
+    wanted = share * (unreferenced - config.lifetime * analysis.octaves + hidden) / UNIT
     levels = [np.rint(wanted[0])]
     for picture in wanted[1:]:
         levels.append(np.where(np.abs(picture - levels[-1]) <= HOLD, levels[-1], np.rint(picture)))

@@ -18,7 +18,7 @@ class Quantiser:
 
     Symbols whose table is below `skip` are zero: they are not coded. A symbol k >= 1 is lowered by one when
     (r - k + 1)^2 - (r - k)^2 < price * bits saved, r in quantiser steps; beyond 2 a table is taken to
-    fall as fast as from 1 to 2. The decoder knows nothing of it.
+    fall as fast as from 1 to 2. Where errors have a weight, the price is divided by it. The decoder knows nothing of it.
     """
 
     def __init__(self, tables: TableSet, price: float, skip: int) -> None:
@@ -26,18 +26,18 @@ class Quantiser:
         zero = -tables.lowest
         self.first = (bits[:, zero + 1] - bits[:, zero]) * (price / 2)  # moves the border between 0 and 1
         self.first[:skip] = float("inf")
-        self.more = ((bits[:, zero + 2] - bits[:, zero + 1]) * (price / 2)).clamp(max=0.49)
+        self.more = (bits[:, zero + 2] - bits[:, zero + 1]) * (price / 2)
 
-    def __call__(self, residual: Tensor, index: Tensor) -> Tensor:
-        """residual: float, any shape; index: whole float32 tables, same shape -> whole float32 symbols."""
+    def __call__(self, residual: Tensor, index: Tensor, weight: Tensor | float = 1.0) -> Tensor:
+        """residual: float, any shape; index: whole float32 tables, same shape; weight of errors -> whole float32 symbols."""
         tables = index.long()
-        first, more = self.first.to(residual.device)[tables], self.more.to(residual.device)[tables]
+        first, more = (each.to(residual.device)[tables] / weight for each in (self.first, self.more))
         size = residual.abs()
-        lowered = torch.floor(size + 0.5 - more)
-        nearest_one = torch.where(size > 0.5 + first, lowered.clamp_min(1.0), 0.0)
-        chosen = torch.where((size >= 1.5 + more) & torch.isfinite(first), lowered, nearest_one)
-        return torch.sign(residual) * chosen
+        lowered = torch.floor(size + 0.5 - more.clamp(max=0.49))
+        return torch.sign(residual) * torch.where(size > 0.5 + first, lowered.clamp_min(1.0), 0.0)
 
-    def whole(self, residual: NDArray[np.float32], index: NDArray[np.uint8]) -> NDArray[np.int32]:
-        """The same for arrays: float32, uint8 -> int32."""
-        return self(torch.from_numpy(residual), torch.from_numpy(index)).to(torch.int32).numpy()
+    def whole(self, residual: NDArray[np.float32], index: NDArray[np.uint8],
+              weight: NDArray[np.float32] | None = None) -> NDArray[np.int32]:
+        """The same for arrays: float32, uint8, float32 -> int32."""
+        weights = 1.0 if weight is None else torch.from_numpy(weight)
+        return self(torch.from_numpy(residual), torch.from_numpy(index), weights).to(torch.int32).numpy()

@@ -14,6 +14,7 @@ from safetensors.numpy import load_file
 from torch import Tensor, nn
 
 from xvcodec.codec.coefficient_contexts import CoefficientContexts
+from xvcodec.codec.coefficients import narrowest
 from xvcodec.codec.crossmodal import CrossmodalCodec
 from xvcodec.codec.crossmodal_contexts import CrossmodalContexts
 from xvcodec.codec.family import GopCodec
@@ -51,6 +52,8 @@ class CrossmodalFamily(Family):
 
     def check(self, model: Model) -> None:
         """See `Family.check`: contexts check themselves."""
+        assert isinstance(model, Crossmodal)
+        narrowest(model.config.least)
 
     def constants(self, model: Model) -> dict[str, Tensor]:
         """The transforms."""

@@ -14,6 +14,7 @@ from safetensors.numpy import load_file
 from torch import Tensor, nn
 
 from xvcodec.codec.coefficient_contexts import CoefficientContexts
+from xvcodec.codec.coefficients import narrowest
 from xvcodec.codec.family import GopCodec
 from xvcodec.codec.fields import FieldContexts
 from xvcodec.codec.hivae import LATENT_SIZES, HivaeCodec, HivaeContexts
@@ -53,6 +54,8 @@ class HivaeFamily(Family):
 
     def check(self, model: Model) -> None:
         """See `Family.check`: contexts check themselves."""
+        assert isinstance(model, Hivae)
+        narrowest(model.config.least)
 
     def constants(self, model: Model) -> dict[str, Tensor]:
         """The transforms."""

@@ -12,6 +12,7 @@ Qualities q are crf in [0, 63] of each area of AREA x AREA luma pixels, [N, 1, H
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -36,6 +37,10 @@ PICTURE = 96
 def nominal_step(q: Tensor) -> Tensor:
     """Quantiser step for quality q in [0, 63] in picture units: 0.012 (finest) growing to 0.36."""
     return 0.012 * torch.exp(q * (3.4 / 63.0))
+
+
+OCTAVE = 63.0 / 3.4 * math.log(2.0)
+"""crf that double the step."""
 
 
 class Coder(nn.Module):

@@ -25,6 +25,8 @@ from xvcodec.models.warp import BLURS, SHARPNESS, blurred, warp_yuv
 
 CHUNK = 4
 BETWEEN = CHUNK - 1
+LEAST = 4
+"""Table of the lowest frequency where nothing is expected: a nonzero symbol costs eight bits, a zero a hundredth."""
 CHROMA = 1.8
 """Chroma planes are scaled by this, so that equal errors in packed values are about equal errors in RGB (BT.709)."""
 
@@ -45,6 +47,7 @@ class CrossmodalConfig:
     lifetime: float = 5.0  # crf that an area is coded finer for each doubling of what depends on it
     unreferenced: float = 8.0  # crf of an area of a key frame or anchor on which nothing depends, against the GOP's
     between: float = 8.0  # crf of frames between, against the GOP's
+    least: int = LEAST  # narrowest table of the lowest frequency, see `xvcodec.codec.coefficients`
     sharpness: float = 0.0  # of sampling along vectors, see `xvcodec.models.warp`
 
 

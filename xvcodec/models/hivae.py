@@ -18,7 +18,7 @@ from torch import Tensor
 
 from xvcodec.models.base import Model
 from xvcodec.models.coder import Coder, KeyCoder, KeyConfig
-from xvcodec.models.crossmodal import PATCH, Picture, pack
+from xvcodec.models.crossmodal import LEAST, PATCH, Picture, pack
 from xvcodec.models.loop_filter import LoopFilter
 from xvcodec.models.painter import Painter, PainterConfig
 from xvcodec.models.warp import warp_yuv
@@ -41,6 +41,7 @@ class HivaeConfig:
     mean: tuple[int, int, int] = (64, 1, 2)  # sizes of the decoder's two networks: see PainterConfig
     flow: tuple[int, int, int] = (96, 1, 2)
     offsets: tuple[float, ...] = (-3.0, 0.0, 6.0, 10.0, 12.0)  # crf of key frames, anchors and each level between
+    least: int = LEAST  # narrowest table of the lowest frequency, as of crossmodal
     coarseness: float = 1.6  # of quantiser steps behind the key frame, against crossmodal's of the same crf
 
 

@@ -64,7 +64,7 @@ def analysis_of(batch: Batch) -> Analysis:
     luma, fields = batch.luma[0], batch.fields[0]
     used = [BETWEEN] * (luma.shape[0] // CHUNK)
     lived = octaves(luma, fields, used, [shares(count) for count in used]).cpu().numpy()
-    return Analysis(fields.cpu().numpy().astype(np.int32), lived, np.zeros_like(lived))
+    return Analysis(fields.cpu().numpy().astype(np.int32), lived)
 
 
 @dataclass
