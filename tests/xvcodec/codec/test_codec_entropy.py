@@ -20,6 +20,7 @@ from xvcodec.codec.family import CodedGop, CodedStream, PassStream
 from xvcodec.codec.quantise import SKIP, Quantiser
 from xvcodec.codec.trial import Trial
 from xvcodec.media import Frame, open_video
+from xvcodec.models.crossmodal import LEAST
 from xvcodec.models.weights import LoadedModel
 from xvcodec.training.rate import LARGEST, SMALLEST
 
@@ -98,7 +99,7 @@ def test_both_coders_carry_the_same_symbols(fast: LoadedModel, generated: CodedG
 def test_symbols_of_the_narrowest_tables_are_zero_and_cost_nothing(fast: LoadedModel, generated: CodedGop) -> None:
     for stream in generated.streams:
         if isinstance(stream, PassStream) and stream.name.endswith(".y"):
-            assert all((index >= SKIP).all() for _, index in stream.passes)
+            assert all((index >= LEAST).all() for _, index in stream.passes)
             assert sum(index.size for _, index in stream.passes) < np.prod(stream.shape)
     stream = CodedStream("a", np.zeros((4, 5), np.int32), np.zeros((4, 5), np.uint8), SKIP)
     (packed,) = pack([stream], get_coder("constriction"), fast.tables)
@@ -146,6 +147,13 @@ def test_quantiser_lowers_only_where_it_pays(seed: int, price: float, size: floa
         step = min(k, 2) - TABLES.lowest  # further out, a Laplace table falls as fast as from 1 to 2
         saved = COST[table, step] - COST[table, step - 1]
         assert (exact - k + 1) ** 2 - (exact - k) ** 2 <= price * saved + 1e-3 + 1e-6 * exact
+
+
+def test_what_counts_little_is_lowered_first() -> None:
+    residual, index = torch.tensor([0.7, 0.9, -1.2, 2.6]), torch.full((4,), 30.0)
+    quantiser = Quantiser(TABLES, PRICE, SKIP)
+    assert quantiser(residual, index, 1.0).tolist() == [1.0, 1.0, -1.0, 3.0]
+    assert quantiser(residual, index, torch.tensor([1.0, 0.05, 0.01, 0.01])).tolist() == [1.0, 0.0, 0.0, 2.0]
 
 
 def test_price_zero_is_plain_rounding_and_nothing_is_clipped() -> None:

@@ -14,6 +14,7 @@ from codec_clips import (
     FAST,
     INFO,
     QUICK,
+    STEP,
     frames_of,
     largest_difference,
     options,
@@ -159,6 +160,17 @@ def test_the_fast_preset_is_the_fast_model() -> None:
     assert EncodeOptions(preset="fast").model_name == "crossmodal-fast"
     assert EncodeOptions(preset="fast", model="a.safetensors").model_name == "a.safetensors"
     assert FAST["model"] == "crossmodal-fast"
+
+
+@pytest.mark.parametrize("model", ["crossmodal-fast", "hivae"])
+def test_light_that_flickers_is_coded(tmp_path: Path, model: str) -> None:
+    """Every other frame is much brighter, where nothing else ever changes."""
+    (still,) = texture(INFO, steady(1))
+    bright = np.clip(still.y.astype(int) + 40, 0, 255).astype(np.uint8)
+    source = [replace(still, pts=at * STEP, y=bright if at % 2 else still.y) for at in range(9)]
+    xvcodec.encode(io.BytesIO(y4m(INFO, source)), tmp_path / "a.xvc", options(model=model, crf=45.0, gop=16))
+    for one, two in zip(source, frames_of(tmp_path / "a.xvc"), strict=True):
+        assert abs(float(one.y.mean()) - float(two.y.mean())) < 3.0
 
 
 def test_tuned_for_the_eye_detail_is_coded_coarser(tmp_path: Path) -> None:

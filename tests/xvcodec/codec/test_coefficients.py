@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from xvcodec.codec.coefficient_contexts import LIMIT, TOP, CoefficientContexts, Ints, layout
-from xvcodec.codec.coefficients import Contexts, Sizes, sizes_of
+from xvcodec.codec.coefficients import NONE, Contexts, Sizes, sizes_of
 from xvcodec.codec.crossmodal_contexts import CrossmodalContexts
 from xvcodec.codec.quantise import SKIP
+from xvcodec.models.crossmodal import LEAST
 from xvcodec.models.layers import QUALITIES
 from xvcodec.models.transform import frequencies, values_of
 
@@ -29,7 +30,7 @@ def walked(contexts: Contexts, size: tuple[int, int], quality: float, other: Siz
 
     def take(places: Indices, channels: slice, table: NDArray[np.uint8]) -> Ints:
         tables.append(table)
-        return np.where(table < SKIP, 0, source[np.ix_(places, contexts.order[channels])]).astype(np.int32)
+        return np.where(table == NONE, 0, source[np.ix_(places, contexts.order[channels])]).astype(np.int32)
 
     return contexts.walk(np.full(size, quality).astype(np.int32), other, take), tables
 
@@ -51,7 +52,7 @@ def latents(draw: st.DrawFn) -> tuple[CoefficientContexts, tuple[int, int], Ints
 def test_the_decoder_asks_for_the_same_tables(
         made: tuple[CoefficientContexts, tuple[int, int], Ints, Sizes | None], quality: float) -> None:
     values, size, source, other = made
-    contexts = Contexts(values)
+    contexts = Contexts(values, LEAST)
     symbols, tables = walked(contexts, size, quality, other, source)
     again, same = walked(contexts, size, quality, other, symbols)
     assert np.array_equal(again, symbols) and all(np.array_equal(*pair) for pair in zip(tables, same, strict=True))
@@ -106,7 +107,7 @@ def test_the_layout_is_causal_and_complete(kind: tuple[int, int]) -> None:
 
 
 def test_neighbours_that_are_large_widen_the_tables() -> None:
-    contexts = Contexts(CoefficientContexts.default(8, 1))
+    contexts = Contexts(CoefficientContexts.default(8, 1), LEAST)
     still, busy = np.zeros((64, 96), np.int32), np.full((64, 96), 4, np.int32)
     tables = [np.concatenate([table.ravel() for table in walked(contexts, (8, 8), 40.0, None, source)[1]])
               for source in (still, busy)]
@@ -115,10 +116,27 @@ def test_neighbours_that_are_large_widen_the_tables() -> None:
     assert beside.astype(int).mean() > tables[0].astype(int).mean() + 5
 
 
+def test_the_lowest_frequency_is_coded_where_nothing_is_expected() -> None:
+    default = CoefficientContexts.default(8, 1)
+    nothing = Contexts(replace(default, bias=np.zeros_like(default.bias), tables=np.zeros_like(default.tables)), LEAST)
+    flash = np.zeros((64, 96), np.int32)
+    flash[20, 0], flash[30, 5] = 7, 7
+    symbols, tables = walked(nothing, (8, 8), 63.0, None, flash)
+    assert symbols[20, 0] == 7 and not symbols[30].any()
+    assert sum(int((table != NONE).sum()) for table in tables) == 64
+    assert {int(index) for table in tables for index in table.ravel()} == {NONE, LEAST}
+
+
+@pytest.mark.parametrize("least", [NONE, SKIP + 1, -1, 300])
+def test_a_model_must_name_a_narrow_table(least: int) -> None:
+    with pytest.raises(ValueError, match="narrowest table"):
+        Contexts(CoefficientContexts.default(8, 1), least)
+
+
 def test_each_position_is_coded_at_its_own_quality() -> None:
     default = CoefficientContexts.default(8, 1)
     bias = np.repeat(np.linspace(0, 60000, QUALITIES).astype(np.int32)[:, None], 96, axis=1)
-    contexts = Contexts(replace(default, bias=bias))
+    contexts = Contexts(replace(default, bias=bias), LEAST)
     found: dict[int, NDArray[np.uint8]] = {}
 
     def take(places: Indices, channels: slice, table: NDArray[np.uint8]) -> Ints:

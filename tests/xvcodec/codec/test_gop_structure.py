@@ -13,10 +13,11 @@ from xvc_bitstream.errors import DamagedError
 from xvcodec.codec.analysis import Analysis
 from xvcodec.codec.chunks import cut, fewest, shares
 from xvcodec.codec.lifetimes import octaves
-from xvcodec.codec.masking import masking
+from xvcodec.codec.masking import frequency_weights, masking
 from xvcodec.codec.qualities import levels_of
 from xvcodec.codec.quality_maps import LIMIT, UNIT, Ints, decode_maps, encode_maps
 from xvcodec.models.crossmodal import CHUNK, FAST
+from xvcodec.models.transform import frequencies
 
 
 @pytest.mark.parametrize("frames", [*range(1, 14), 32])
@@ -81,21 +82,36 @@ def test_what_moves_is_followed() -> None:
 
 def test_levels_follow_lifetimes() -> None:
     lived = np.array([[[0.0, 5.0]], [[0.0, 4.5]], [[3.0, 4.0]]], np.float32)
-    analysis = Analysis(np.zeros((2, 4, 3, 4, 8), np.int32), lived, np.zeros_like(lived))
+    analysis = Analysis(np.zeros((2, 4, 3, 4, 8), np.int32), lived)
     levels = levels_of(FAST, 40.0, analysis, 32)
     assert levels.dtype == np.int32 and levels[0, 0, 0] * UNIT == FAST.unreferenced
     assert levels[0, 0, 1] * UNIT == pytest.approx(FAST.unreferenced - 5 * FAST.lifetime, abs=UNIT / 2)
     assert levels[1, 0, 1] == levels[0, 0, 1], "a level that nearly fits is kept"
     assert levels[2, 0, 0] < levels[1, 0, 0]
     assert not levels_of(FAST, 0.0, analysis, 32).any()
-    photograph = Analysis(analysis.fields[:0], np.zeros((1, 1, 2), np.float32), np.zeros((1, 1, 2), np.float32))
+    photograph = Analysis(analysis.fields[:0], np.zeros((1, 1, 2), np.float32))
     assert not levels_of(FAST, 40.0, photograph, 1).any(), "a photograph has the quality asked for"
 
 
 def test_detail_hides_errors() -> None:
-    luma = scene(1)
+    luma = scene(1).repeat(6, 1, 1, 1)
     luma[:, :, :, :64] *= 0.05
-    hidden = masking(luma)
-    assert hidden.shape == (1, 2, 4) and float(hidden.mean()) == pytest.approx(0.0, abs=1e-4)
-    assert hidden[0, :, :2].max() < -4.0 < 4.0 < hidden[0, :, 2:].min()
-    assert torch.isfinite(masking(torch.zeros(2, 1, 32, 32))).all()
+    luma[:, :, :32, 104:] *= 0.05  # a flat part of an area with detail
+    hidden = masking(luma, [3, 0])
+    assert hidden.areas.shape == (3, 2, 4) and float(hidden.areas.mean()) == pytest.approx(0.0, abs=1e-4)
+    assert hidden.areas[:, :, 0].max() < -4.0 < 2.0 < hidden.areas[:, :, 2].min()
+    sizes = {"key": (1, 8, 16), "anchor": (2, 8, 16), "between": (1, 8, 16)}
+    assert {kind: weights.shape for kind, weights in hidden.weights.items()} == sizes
+    assert all((weights[:, 1:3, 15] > 1.2 * weights[:, 1:3, 11]).all() for weights in hidden.weights.values())
+    flat = masking(torch.zeros(1, 1, 32, 32), [])
+    assert not flat.areas.any() and np.allclose(flat.weights["key"], 1.0)
+
+
+@pytest.mark.parametrize(("patch", "pictures"), [(8, 1), (8, 3), (16, 1)])
+def test_high_frequencies_count_less(patch: int, pictures: int) -> None:
+    weights = frequency_weights(patch, pictures)
+    place = np.repeat(frequencies(patch).numpy(), pictures, axis=0)
+    assert weights.shape == (len(place),) and weights.max() == 1.0 and weights.min() > 0.2
+    luma = place[:, 0] == 0
+    order = np.argsort(place[luma, 1:].max(1), kind="stable")
+    assert weights[luma][order[0]] == 1.0 and weights[luma][order[-1]] < 0.5

@@ -18,7 +18,7 @@ from xvcodec.codec.field_contexts import BUCKETS
 from xvcodec.errors import ModelError, UsageError
 from xvcodec.families import family
 from xvcodec.families.crossmodal import FAMILY
-from xvcodec.models.crossmodal import FAST, Crossmodal
+from xvcodec.models.crossmodal import FAST, LEAST, Crossmodal
 from xvcodec.models.weights import arrays_of, load_file
 from xvcodec.training.bake import bake
 from xvcodec.training.fit_coefficients import Weights, count, fit_coefficients, fit_weights, measure, tables_of
@@ -49,7 +49,7 @@ def test_rows_and_sums_are_those_of_the_codec() -> None:
     every = np.arange(64, 64 + CLASSES * BUCKETS, dtype=np.uint8).reshape(CLASSES, BUCKETS)
     contexts = replace(CONTEXTS.latents["anchor"], tables=every)
     counts = np.zeros((CLASSES * BUCKETS, LARGE + 1))
-    before, walker = None, Contexts(contexts)
+    before, walker = None, Contexts(contexts, LEAST)
     for latent in symbols.latents["anchor"]:
         truth = latent.reshape(96, -1).T
 
