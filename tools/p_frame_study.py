@@ -21,7 +21,8 @@ import torch
 from numpy.typing import NDArray
 from xvc_bitstream.coders.base import bits
 
-from xvcodec.codec.crossmodal import CrossmodalCodec, _Pass
+from xvcodec.codec.crossmodal import CrossmodalCodec
+from xvcodec.codec.crossmodal_pass import EncodingPass
 from xvcodec.codec.family import Planes
 from xvcodec.codec.fields import encode_fields
 from xvcodec.codec.measure import psnr_rgb
@@ -80,7 +81,7 @@ def ours(session: Session, pair: list[Frame], reference: Frame, info: VideoInfo,
     fields[0, 0] = field[0]
     whole = fields.numpy().astype(np.int32)
     quality = np.full((1, luma.shape[-2] // AREA, luma.shape[-1] // AREA), crf, np.float32)
-    pass_ = _Pass(codec, {"anchor": quality}, session.guidance(""), [0])
+    pass_ = EncodingPass(codec, {"anchor": quality}, session.guidance(""), [0])
     state = (known.luma.float(), known.chroma.float(), fields[:, 0])
     decoded = Planes(*pass_.predicted("anchor", luma, chroma, state))
     spent = [*encode_fields(whole, [0], codec.fields), *pass_.passes["anchor"]]

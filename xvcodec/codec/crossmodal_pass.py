@@ -1,0 +1,141 @@
+"""One encoding pass over a GOP of the crossmodal family, and what the decoder does in the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from xvcodec.codec.coefficient_contexts import Floats, Ints
+from xvcodec.codec.coefficients import NONE, Sizes, sizes_of
+from xvcodec.codec.family import Guide, PassStream
+from xvcodec.codec.masking import Masking, frequency_weights
+from xvcodec.models.coder import AREA
+from xvcodec.models.crossmodal import BETWEEN
+from xvcodec.models.warp import BLOCK
+
+if TYPE_CHECKING:
+    from xvcodec.codec.crossmodal import CrossmodalCodec
+
+
+class EncodingPass:
+    """Runs the steps, keeps the symbols: what is coded is coded from what the decoder will have."""
+
+    def __init__(self, codec: CrossmodalCodec, quality_of: dict[str, Floats], guide: Guide, used: list[int],
+                 masking: Masking | None = None) -> None:
+        self.codec, self.runtime, self.used, self.masking = codec, codec.runtime, used, masking
+        self.quality_of, self.guide = quality_of, guide
+        self.latents: dict[str, list[Ints]] = {}
+        self.passes: dict[str, list[tuple[Ints, NDArray[np.uint8]]]] = {}
+
+    def key(self, luma: Tensor, chroma: Tensor) -> tuple[Tensor, ...]:
+        """Code a key frame and return what the decoder will have: luma, chroma."""
+        q = self._quality("key")
+        latent = self.runtime.run("key.analyse", (luma, chroma, q, *caption_of("key", self.guide)))[0]
+        contexts = self.codec.contexts["key"]
+        rest = _rows(latent, contexts.order)
+        plain = rest.copy()
+
+        def expect(number: int, symbols: Ints) -> None:
+            """Take off what the neighbours that are final tell; the first step has none."""
+            if number:
+                so_far = _latent(symbols[:, contexts.place], latent.shape).to(latent.device)
+                means = self.runtime.run("key.context", (so_far, q))[0]
+                leading = contexts.place[: means.shape[1]]
+                rest[:, leading] = plain[:, leading] - _rows(means)
+
+        symbols = self._walk("key", rest, latent.shape, expect).to(latent.device)
+        return self.runtime.run("key.synthesise", (symbols, q, *caption_of("key", self.guide)))
+
+    def predicted(self, kind: str, luma: Tensor, chroma: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Code predicted pictures and return what the decoder will have: luma, chroma."""
+        q = self._quality(kind)
+        latent = self.runtime.run(f"{kind}.analyse", (luma, chroma, *state, q))[0]
+        rest = _rows(latent, self.codec.contexts[kind].order)
+        symbols = self._walk(kind, rest, latent.shape).to(latent.device)
+        return self.runtime.run(f"{kind}.synthesise", (symbols, *state, q))
+
+    def _quality(self, kind: str) -> Tensor:
+        return quality_map(self.quality_of[kind][len(self.latents.get(kind, []))], self.runtime.device)
+
+    def _walk(self, kind: str, rest: Floats, shape: torch.Size, begin: Callable[[int, Ints], None] | None = None) -> Tensor:
+        """Round a latent, [h * w, L] in quantiser steps, channels in the order of coding -> whole numbers in `shape`."""
+        passes = self.passes.setdefault(kind, [])
+        done = self.latents.setdefault(kind, [])
+        weigh = self._weights(kind, len(done))
+
+        def take(places: NDArray[np.intp], channels: slice, table: NDArray[np.uint8]) -> Ints:
+            found = self.codec.quantiser.whole(rest[places, channels], table, weigh and weigh(places, channels))
+            kept = table != NONE
+            passes.append((found[kept], table[kept]))
+            return found
+
+        other = sizes_beside(kind, len(done), self.used, self.latents)
+        quality = whole_qualities(self.quality_of[kind][len(done)], AREA // getattr(self.codec.module, kind).patch)
+        walked = self.codec.contexts[kind].walk(quality, other, take, begin or (lambda number, symbols: None))
+        done.append(walked.T.reshape(shape[1:]))
+        return _latent(walked, shape)
+
+    def _weights(self, kind: str, number: int) -> Callable[[NDArray[np.intp], slice], Floats] | None:
+        """What errors count in latent `number` of a kind: at positions [P], in channels in the order of coding -> [P, C]."""
+        if self.masking is None:
+            return None
+        coder, blocks = getattr(self.codec.module, kind), self.masking.weights[kind][number]
+        side = coder.patch // BLOCK
+        there = blocks.reshape(blocks.shape[0] // side, side, -1, side).mean((1, 3)).ravel()
+        frequency = frequency_weights(coder.patch, coder.pictures)[self.codec.contexts[kind].order]
+        return lambda places, channels: there[places, None] * frequency[channels]
+
+    def streams(self) -> list[PassStream]:
+        """All latents, pictures stacked."""
+        return [PassStream(f"{kind}.y", (len(each), *each[0].shape), self.passes[kind])
+                for kind, each in self.latents.items()]
+
+
+def sizes_beside(kind: str, number: int, used: list[int], latents: Mapping[str, Sequence[Ints] | Ints]) -> Sizes | None:
+    """Sizes that contexts of latent `number` of a kind see besides its own, [h * w, L].
+
+    An anchor sees the one before; frames between two anchors see both, at each temporal frequency.
+    """
+    if kind == "key" or (kind == "anchor" and not number):
+        return None
+    anchors = latents["anchor"]
+    if kind == "anchor":
+        return _sizes(anchors[number - 1])
+    chunk = [at for at, count in enumerate(used) if count][number]
+    both = _sizes(anchors[chunk]) + (_sizes(anchors[chunk - 1]) if chunk else np.uint8(0))
+    return np.repeat(both, BETWEEN, axis=1)
+
+
+def _sizes(latent: Ints) -> Sizes:
+    return sizes_of(np.ascontiguousarray(latent.reshape(latent.shape[0], -1).T))
+
+
+def quality_map(quality: Floats, device: torch.device) -> Tensor:
+    """[H/32, W/32] -> [1, 1, H/32, W/32]."""
+    return torch.from_numpy(quality[None, None]).to(device)
+
+
+def whole_qualities(quality: Floats, scale: int) -> Ints:
+    """Whole crf of each position of a latent, `scale` positions a side to an area."""
+    return quality.astype(np.int32).repeat(scale, 0).repeat(scale, 1)
+
+
+def caption_of(kind: str, guide: Guide) -> tuple[Tensor, ...]:
+    """The caption, for the networks that see it."""
+    return (guide.text, guide.mask) if kind == "key" else ()
+
+
+def _rows(latent: Tensor, order: NDArray[np.intp] | None = None) -> Floats:
+    """[1, L, h, w] -> [h * w, L] on the CPU, channels in `order`."""
+    channels: Floats = latent[0].flatten(1).float().cpu().numpy()
+    return np.ascontiguousarray((channels if order is None else channels[order]).T)
+
+
+def _latent(rows: Ints, shape: torch.Size) -> Tensor:
+    """[h * w, L] -> [1, more, h, w], float32."""
+    return torch.from_numpy(rows.T.astype(np.float32)).reshape(1, -1, *shape[2:])
