@@ -74,7 +74,7 @@ class Source:
             motion = Motion(batch.fields[0].float(), frames)
             bands = closed(Pictures(batch.luma[0], batch.chroma[0]), motion, step * 2.0**plane)
             layers, members = make_layers(chunks_of(frames), (self.size // 16, self.size // 16))
-            progress = Progress(layers, coefficients(bands, layers, members, step), contexts, COST)
+            progress = Progress(layers, coefficients(bands, layers, members, motion.canvas, step), contexts, COST)
             if note is not None:
                 progress.truth = noted(progress.truth, note)  # type: ignore[assignment]
             count = progress.until(plane)

@@ -137,10 +137,10 @@ class OnedvaCodec:
         """Differences from what a decoder has that gets all tokens of a quality; nothing of them is coded yet."""
         frames, _, height, width = planes.luma.shape
         plane, step = fineness(quality)
-        bands = closed(Pictures(planes.luma.float(), planes.chroma.float()), self._motion(analysis.fields, frames),
-                       step * 2.0**plane)
+        motion = self._motion(analysis.fields, frames)
+        bands = closed(Pictures(planes.luma.float(), planes.chroma.float()), motion, step * 2.0**plane)
         layers, members = make_layers(chunks_of(frames), (height // 16, width // 16))
-        found = coefficients(bands, layers, members, step)
+        found = coefficients(bands, layers, members, motion.canvas, step)
         progress = Progress(layers, found, self.contexts.tokens, self.cost)
         return Coding(analysis, (height, width), step, plane, progress)
 
@@ -219,14 +219,15 @@ class OnedvaCodec:
         """Pictures as the tokens tell them."""
         frames = symbols.frames
         found = [values(layer.known, layer.signs, layer.plane, symbols.step) for layer in symbols.layers]
-        here = bands_of(found, symbols.layers, symbols.members, frames)
+        motion = self._motion(symbols.fields, frames)
+        here = bands_of(found, symbols.layers, symbols.members, motion.canvas, frames)
         bands = Bands([self._here(each) for each in here.anchors],
                       [None if each is None else self._here(each) for each in here.between])
-        return chain.pictures_of(bands, self._motion(symbols.fields, frames))
+        return chain.pictures_of(bands, motion)
 
     @staticmethod
     def level(symbols: Symbols) -> float:
-        """The painter's level, see `unit_of`, after the last scan: of the canvas's threshold."""
+        """The painter's level, see `unit_of`, after the last scan: of the threshold of a canvas that moves."""
         plane = PLANES - 1 - symbols.level / 2.0
         return min(63.0, max(0.0, 4.0 * (plane + math.log2(symbols.step / CANVAS) + 8.0)))
 

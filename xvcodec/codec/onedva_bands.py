@@ -12,7 +12,7 @@ from xvcodec.codec.fields import LIMIT
 from xvcodec.codec.token_contexts import Ints
 from xvcodec.codec.tokens import MIDDLE, Layer
 from xvcodec.models import chain
-from xvcodec.models.chain import ANCHOR, BETWEEN, CANVAS, FRAME, Bands, Motion, Pictures, chunks_of
+from xvcodec.models.chain import ANCHOR, BETWEEN, FRAME, Bands, Motion, Pictures, chunks_of
 from xvcodec.models.patches import TOKEN, from_tokens, means_from_tokens, means_to_tokens, to_tokens
 from xvcodec.models.search import search_between, search_forward
 from xvcodec.models.warp import BLOCK
@@ -55,7 +55,8 @@ def closed(pictures: Pictures, motion: Motion, threshold: float) -> Bands:
     def sent(number: int, change: Pictures) -> Pictures:
         if number:
             return Pictures(*from_tokens(_rounded(to_tokens(*change.planes(), 8), threshold / ANCHOR), 8))
-        rest, means = (_rounded(part, threshold / CANVAS) for part in means_to_tokens(to_tokens(*change.planes(), 16)))
+        parts = means_to_tokens(to_tokens(*change.planes(), 16))
+        rest, means = (_rounded(part, threshold / motion.canvas) for part in parts)
         return Pictures(*from_tokens(means_from_tokens(rest, means), 16))
 
     return chain.differences(pictures, motion, sent)
@@ -68,15 +69,16 @@ def _rounded(values: Tensor, threshold: float) -> Tensor:
     return torch.sign(values) * threshold * found
 
 
-def coefficients(bands: Bands, layers: list[Layer], members: Members, step: float) -> list[NDArray[np.float32]]:
-    """The tokens of every layer in units of the finest step, float32 [patches, tokens, TOKEN]."""
+def coefficients(bands: Bands, layers: list[Layer], members: Members, canvas: float,
+                 step: float) -> list[NDArray[np.float32]]:
+    """The tokens of every layer in units of the finest step, float32 [patches, tokens, TOKEN]; `canvas` is its gain."""
     rest, means = means_to_tokens(to_tokens(*bands.anchors[0].planes(), 16))
     made = []
     for layer, pictures in zip(layers, members, strict=True):
         parts = []
         for kind, number, frequency in pictures:
             if kind == "canvas":
-                parts.append((rest if layer.kind else means) * CANVAS)
+                parts.append((rest if layer.kind else means) * canvas)
             elif kind == "anchor":
                 parts.append(to_tokens(*bands.anchors[number].planes(), 8) * ANCHOR)
             else:
@@ -87,7 +89,7 @@ def coefficients(bands: Bands, layers: list[Layer], members: Members, step: floa
     return made
 
 
-def bands_of(found: list[NDArray[np.float32]], layers: list[Layer], members: Members, frames: int) -> Bands:
+def bands_of(found: list[NDArray[np.float32]], layers: list[Layer], members: Members, canvas: float, frames: int) -> Bands:
     """The inverse of `coefficients`, from decoded values in picture units times gains."""
     used = chunks_of(frames)
     anchors: dict[int, Pictures] = {}
@@ -100,7 +102,7 @@ def bands_of(found: list[NDArray[np.float32]], layers: list[Layer], members: Mem
             if kind == "canvas" and not layer.kind:
                 means = one
             elif kind == "canvas":
-                anchors[0] = Pictures(*from_tokens(means_from_tokens(one, means) / CANVAS, 16))
+                anchors[0] = Pictures(*from_tokens(means_from_tokens(one, means) / canvas, 16))
             elif kind == "anchor":
                 anchors[number] = Pictures(*from_tokens(one / ANCHOR, 8))
             else:

@@ -21,8 +21,8 @@ from xvcodec.models.warp import SHARPNESS, warp_yuv
 CHUNK = 4
 BETWEEN = CHUNK - 1
 CANVAS, ANCHOR, FRAME = 3.5, 2.0, 1.0
-"""Gains: how much finer the canvas and differences of anchors are sent than those of frames between. Others depend on
-them."""
+"""Gains: how much finer the canvas (where all moves) and differences of anchors are sent than those of frames between, as
+others depend on them."""
 Sent = Callable[[int, "Pictures"], "Pictures"]
 """(number of an anchor, its difference) -> the difference that a decoder will have."""
 
@@ -69,6 +69,7 @@ class Motion:
 
     def __init__(self, fields: Tensor, frames: int) -> None:
         self.fields, self.used = fields, chunks_of(frames)
+        self.canvas = canvas_gain(fields)
 
     def anchor(self, number: int, before: Pictures) -> Pictures:
         """An anchor, 1 or later, as the one before predicts it."""
@@ -82,6 +83,16 @@ class Motion:
         forward = corrections + torch.floor(anchor * share + 0.5)
         part = 0.5 * (1 + self.fields[chunk, 1 : 1 + used, 2:])
         return _weighted(_moved(before, forward), part) + _weighted(_moved(after, forward - anchor), 1 - part)
+
+
+def canvas_gain(fields: Tensor) -> float:
+    """Gain of the canvas: twice as much where all blocks of anchors stand still, for then all pictures look like it.
+
+    Args:
+        fields: whole numbers [chunks, 4, 3, H/8, W/8].
+    """
+    vectors = fields[:, 0, :2].abs().amax(1)
+    return CANVAS * (1.0 + float((vectors == 0).sum()) / max(1, vectors.numel()))
 
 
 def _moved(source: Pictures, field: Tensor) -> Pictures:

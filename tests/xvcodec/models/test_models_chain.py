@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from xvcodec.models.chain import Bands, Motion, Pictures, chunks_of, differences, pictures_of
+from xvcodec.models.chain import CANVAS, Bands, Motion, Pictures, chunks_of, differences, pictures_of
 from xvcodec.models.patches import CHROMA, from_tokens, means_from_tokens, means_to_tokens, to_tokens
 
 
@@ -51,6 +51,12 @@ def test_anchors_mend_what_was_not_sent() -> None:
         return float((pictures_of(bands, motion)[8:].luma - source[8:].luma).abs().max())
 
     assert left(differences(source, motion, sent)) <= 0.0626 < left(differences(source, motion))
+
+
+def test_the_canvas_is_finer_where_all_depends_on_it() -> None:
+    half = torch.zeros(1, 4, 3, 4, 8)
+    half[0, 0, 1, :2] = 3
+    assert [Motion(each, 5).canvas for each in (half * 0, half, half + 1)] == [2 * CANVAS, 1.5 * CANVAS, CANVAS]
 
 
 @pytest.mark.parametrize("patch", [8, 16])
