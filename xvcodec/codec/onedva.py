@@ -88,6 +88,7 @@ class Symbols:
     tokens: Ints  # [N, TOKEN]
     level: int  # of the last scan
     step: float  # the finest
+    canvas: float  # gain of the canvas, kept here because fields may be dropped afterwards
 
 
 @dataclass
@@ -185,7 +186,8 @@ class OnedvaCodec:
                 raise DamagedError("a piece does not have as many tokens as it says")
             rows += kept.rows()
         tokens = np.concatenate(rows) if rows else np.zeros((0, TOKEN), np.int32)
-        return Symbols(frames, fields, layers, members, tokens, walk.level, step)
+        canvas = self._motion(fields, frames).canvas
+        return Symbols(frames, fields, layers, members, tokens, walk.level, step, canvas)
 
     def integers(self, symbols: Symbols) -> dict[str, NDArray[np.int32]]:
         """Fields and tokens."""
@@ -219,11 +221,10 @@ class OnedvaCodec:
         """Pictures as the tokens tell them."""
         frames = symbols.frames
         found = [values(layer.known, layer.signs, layer.plane, symbols.step) for layer in symbols.layers]
-        motion = self._motion(symbols.fields, frames)
-        here = bands_of(found, symbols.layers, symbols.members, motion.canvas, frames)
+        here = bands_of(found, symbols.layers, symbols.members, symbols.canvas, frames)
         bands = Bands([self._here(each) for each in here.anchors],
                       [None if each is None else self._here(each) for each in here.between])
-        return chain.pictures_of(bands, motion)
+        return chain.pictures_of(bands, self._motion(symbols.fields, frames))
 
     @staticmethod
     def level(symbols: Symbols) -> float:
