@@ -18,15 +18,13 @@ import torch
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from xvcodec.codec.family import Planes
-from xvcodec.codec.onedva import Contexts, OnedvaCodec
-from xvcodec.codec.onedva_bands import coefficients
+from xvcodec.codec.onedva import Contexts
+from xvcodec.codec.onedva_bands import closed, coefficients, fineness
 from xvcodec.codec.onedva_progress import Progress
 from xvcodec.codec.token_contexts import CHANCES, TokenContexts, nearest, tables
 from xvcodec.codec.tokens import Asked, Truth, make_layers
 from xvcodec.families.onedva import FAMILY
-from xvcodec.models import lifting
-from xvcodec.models.lifting import Motion, Pictures, chunks_of
+from xvcodec.models.chain import Motion, Pictures, chunks_of
 from xvcodec.models.weights import load_model
 from xvcodec.training.data import Clips
 from xvcodec.training.fit_tokens import Collector
@@ -71,13 +69,15 @@ class Source:
         clips, bits = Clips(self.cache, self.seed), 0.0
         for _ in range(self.clips):
             batch = clips.clips(1, self.chunks, self.size)
-            planes, frames = Planes(batch.luma[0], batch.chroma[0]), 1 + 4 * self.chunks
-            bands = lifting.forward(Pictures(planes.luma, planes.chroma), Motion(batch.fields[0].float(), frames))
+            frames = 1 + 4 * self.chunks
+            plane, step = fineness(float(clips.rng.uniform(*QUALITIES)))
+            motion = Motion(batch.fields[0].float(), frames)
+            bands = closed(Pictures(batch.luma[0], batch.chroma[0]), motion, step * 2.0**plane)
             layers, members = make_layers(chunks_of(frames), (self.size // 16, self.size // 16))
-            progress = Progress(layers, coefficients(bands, layers, members, frames), contexts, COST)
+            progress = Progress(layers, coefficients(bands, layers, members, motion.canvas, step), contexts, COST)
             if note is not None:
                 progress.truth = noted(progress.truth, note)  # type: ignore[assignment]
-            count = progress.until(OnedvaCodec.wanted(planes, float(clips.rng.uniform(*QUALITIES))), None)
+            count = progress.until(plane)
             bits += sum(scan.bits for scan in progress.scans[:count])
         return bits
 

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from xvcodec.codec.family import PassStream, Planes
-from xvcodec.codec.onedva import OnedvaCodec, error_of
+from xvcodec.codec.onedva import OnedvaCodec, threshold
 from xvcodec.codec.onedva_bands import search
 from xvcodec.codec.planes import to_planes
 from xvcodec.codec.token_contexts import REACH
@@ -44,7 +44,7 @@ def motion(name: str, planes: Planes, price: float, quality: float, kept: Path |
     if path and path.exists():
         return np.asarray(np.load(path), np.int32)
     with torch.inference_mode():
-        fields = search(planes.luma, price * error_of(quality) ** 0.5)
+        fields = search(planes.luma, price * threshold(quality))
     if path:
         np.save(path, fields)
     return fields

@@ -22,13 +22,10 @@ from numpy.typing import NDArray
 from onedva_clips import clips, codec_of
 
 from xvcodec.codec.family import Guide, Planes
-from xvcodec.codec.onedva import Analysis, OnedvaCodec, error_between
-from xvcodec.codec.onedva_bands import STEP
+from xvcodec.codec.onedva import Coding, OnedvaCodec, error_between
 from xvcodec.codec.token_contexts import KINDS
 
 WIDTH, HEIGHT, PARTS = 320, 192, 7
-MOTION_CRF = 54.0
-"""Motion is searched for this quality: a prefix is what most of a file's readers will have."""
 Values = dict[tuple[int, int], list[NDArray[np.float32]]]
 
 
@@ -39,20 +36,20 @@ def middle(planes: Planes) -> Planes:
                   planes.chroma[..., top // 2 : (top + HEIGHT) // 2, left // 2 : (left + WIDTH) // 2])
 
 
-def prefixes(codec: OnedvaCodec, planes: Planes, analysis: Analysis, crf: float, ways: list[str]) -> list[dict[str, float]]:
+def prefixes(codec: OnedvaCodec, planes: Planes, coding: Coding, ways: list[str]) -> list[dict[str, float]]:
     """Tokens and PSNR by way of painting, of prefixes from short to long."""
-    whole = codec.analysed(planes, analysis.fields, analysis.frames).progress
-    most = sum(scan.tokens for scan in whole.scans[: whole.until(codec.wanted(planes, crf), None)])
+    progress = coding.progress
+    most = sum(scan.tokens for scan in progress.scans[: progress.until(coding.plane)])
     rows = []
     for part in reversed(range(PARTS)):
-        while analysis.progress.walk.tokens < most >> part and analysis.progress.more():
-            pass
-        symbols = analysis.symbols()
+        count = progress.until(coding.plane, most >> part)
+        symbols = codec.said(coding, progress.pieces(count))
         rough = codec.unpainted(symbols)
-        row = {"tokens": float(analysis.progress.walk.tokens), "plain": decibel(Planes(*rough.planes()), planes)}
+        tokens = sum(scan.tokens for scan in progress.scans[:count])
+        row = {"tokens": float(tokens), "plain": decibel(Planes(*rough.planes()), planes)}
         for way in ways:
             guide = Guide(torch.zeros(1, 0, 96), torch.zeros(1, 0), steps=int(way))
-            parts = [codec.painted(rough[at : at + 4], at, codec.level(symbols.level), guide)
+            parts = [codec.painted(rough[at : at + 4], at, codec.level(symbols), guide)
                      for at in range(0, symbols.frames, 4)]
             made = Planes(torch.cat([each.luma for each in parts]), torch.cat([each.chroma for each in parts]))
             row[way] = decibel(made, planes)
@@ -84,7 +81,7 @@ def statistics(values: Values) -> str:
     """Mean, variance and kurtosis of every kind and token, as Markdown."""
     lines = ["| kind | token | mean | variance | kurtosis |", "|---|---|---|---|---|"]
     for (kind, token), parts in sorted(values.items()):
-        value = np.concatenate([part.ravel() for part in parts]).astype(np.float64) * STEP
+        value = np.concatenate([part.ravel() for part in parts]).astype(np.float64)
         variance = value.var()
         kurtosis = ((value - value.mean()) ** 4).mean() / max(variance**2, 1e-30)
         lines.append(f"| {KINDS[kind]} | {token} | {value.mean():.4f} | {variance:.5f} | {kurtosis:.0f} |")
@@ -98,7 +95,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="folder with an index.jsonl")
     parser.add_argument("--clips")
     parser.add_argument("--frames", type=int, default=17)
-    parser.add_argument("--crf", type=float, default=36.0)
+    parser.add_argument("--crf", type=float, default=46.0)
     parser.add_argument("--steps", default="0,1")
     parser.add_argument("--model", default="onedva")
     parser.add_argument("-o", "--output", type=Path)
@@ -110,11 +107,11 @@ def main() -> None:
     for name, planes in clips(given.folder, given.frames, given.clips):
         part = middle(planes)
         guide = Guide(torch.zeros(1, 0, 96), torch.zeros(1, 0))
-        analysis = codec.analyse(part, MOTION_CRF, guide)
-        for layer in analysis.progress.layers:
+        coding = codec.coding(part, codec.analyse(part, given.crf, guide), given.crf)
+        for layer, coefficients in zip(coding.progress.layers, coding.progress.coefficients, strict=True):
             for token in range(layer.shape[3]):
-                values[layer.kind, token].append(analysis.progress.coefficients[id(layer)][:, token])
-        rows = found[name] = prefixes(codec, part, analysis, given.crf, ways)
+                values[layer.kind, token].append(coefficients[:, token] * np.float32(coding.step))
+        rows = found[name] = prefixes(codec, part, coding, ways)
         for way in ["plain", *ways]:
             fall = max(max(-np.diff([row[way] for row in rows])), 0.0)
             print(f"{name} {way}: " + " ".join(f"{row['tokens']:.0f}:{row[way]:.2f}" for row in rows)

@@ -1,6 +1,6 @@
 """What motion takes of onedva's bits, and what its price should be:
 
-    python tools/onedva_motion.py ../shared/data/val --clips dogwalk,bedroom --prices 12,24 --crf 56,60
+    python tools/onedva_motion.py ../shared/data/val --clips dogwalk,bedroom --prices 1,2 --crf 52,58
 
 For every price of motion and quality: estimated bits a pixel of motion and of tokens, and PSNR of luma before painting.
 """
@@ -28,8 +28,8 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="folder with an index.jsonl")
     parser.add_argument("--clips")
     parser.add_argument("--frames", type=int, default=32)
-    parser.add_argument("--prices", type=numbers, default=[12.0])
-    parser.add_argument("--crf", type=numbers, default=[48.0, 56.0, 62.0])
+    parser.add_argument("--prices", type=numbers, default=[1.5])
+    parser.add_argument("--crf", type=numbers, default=[46.0, 52.0, 58.0])
     parser.add_argument("--model", default="onedva")
     parser.add_argument("--kept", type=Path, help="folder for motion, which is then searched for once")
     given = parser.parse_args()
@@ -40,12 +40,14 @@ def main() -> None:
     for name, planes in clips(given.folder, given.frames, given.clips):
         for price in given.prices:
             for crf in given.crf:
-                analysis = codec.analysed(planes, motion(name, planes, price, crf, given.kept), planes.luma.shape[0])
-                count = analysis.progress.until(codec.wanted(planes, crf), None)
+                analysis = codec.moved(motion(name, planes, price, crf, given.kept), planes.luma.shape[0])
+                coding = codec.coding(planes, analysis, crf)
+                count = coding.progress.until(coding.plane)
                 pixels = planes.luma.numel()
-                moved = sum(bits_of(codec, stream) for stream in analysis.motion) / pixels
-                sent = sum(scan.bits for scan in analysis.progress.scans[:count]) / pixels
-                error = float((codec.unpainted(analysis.symbols()).luma - planes.luma).square().mean())
+                moved = sum(bits_of(codec, stream) for stream in analysis.streams) / pixels
+                sent = sum(scan.bits for scan in coding.progress.scans[:count]) / pixels
+                made = codec.unpainted(codec.said(coding, coding.progress.pieces(count)))
+                error = float((made.luma - planes.luma).square().mean())
                 row = [moved, sent, moved + sent, -10 * math.log10(error)]
                 sums.setdefault((price, crf), []).append(row)
                 tell(name, price, crf, row)

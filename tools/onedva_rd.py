@@ -2,11 +2,11 @@
 
     python tools/onedva_rd.py ../shared/data/val --report runs/rd --codec crossmodal --crf 58 --share 1,0.5 -o runs/onedva
 
-The report is one of `xvc rd` over the same clips: it says how many bytes of each clip, and has x265 to compare with, by
-PSNR, MS-SSIM and SqueezeNet distance at the same bytes (between two of its points: straight in the logarithm of the
-rate). Files of the first share are encoded, the others are those truncated. What is finished is not run again. Ways:
-"plain" is without the painter, 0 its deterministic pass, others are steps; "1:none" is without the clip's caption,
-"1:other" with the caption of the clip before.
+The report is one of `xvc rd` over the same clips: it says how many bytes of each clip, and has streams of the codec and of
+x265 to compare with, by PSNR, MS-SSIM and SqueezeNet distance at the same bytes (x265 between or beyond two of its points:
+straight in the logarithm of the rate). Files of the first share are encoded, the others are those truncated. What is
+finished is not run again. Ways: "plain" is without the painter, 0 its deterministic pass, others are steps; "1:none" is
+without the clip's caption, "1:other" with the caption of the clip before.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
@@ -31,7 +31,7 @@ from xvcodec.codec.onedva import OnedvaCodec
 from xvcodec.media import Frame, open_video
 from xvcodec.metrics.panel import measure
 from xvcodec.metrics.registry import resolve
-from xvcodec.models.lifting import Pictures
+from xvcodec.models.chain import Pictures
 
 X265 = "libx265:preset=medium"
 METRICS = ("psnr", "msssim", "squeezenet")
@@ -65,14 +65,28 @@ def decoded(file: Path, source: Path, way: str, model: str, other: str, every: i
     with ExitStack() as stack:
         if way == "plain":
             stack.enter_context(patch.object(OnedvaCodec, "painted", unpainted))
-        reader = stack.enter_context(open_video(source, audio=False))
         video = stack.enter_context(xvcodec.open(file, options))
-        first = islice((each for each in reader if isinstance(each, Frame)), video.probe()["frames"])
-        start = time.process_time()
-        pairs = islice(zip(first, video.frames(), strict=True), None, None, every)
+        return figures(source, video.frames(), video.probe()["frames"], every)
+
+
+def reference(file: Path, source: Path, frames: int, every: int) -> Row:
+    """The same of a stream of the report, in xvc's or any other format."""
+    with ExitStack() as stack:
+        if file.suffix == ".xvc":
+            return figures(source, stack.enter_context(xvcodec.open(file)).frames(), frames, every)
+        reader = stack.enter_context(open_video(file, audio=False))
+        return figures(source, (each for each in reader if isinstance(each, Frame)), frames, every)
+
+
+def figures(source: Path, made: Iterable[Frame], frames: int, every: int) -> Row:
+    """Metrics of every so manieth of so many pictures, and seconds of this process."""
+    start = time.process_time()
+    with open_video(source, audio=False) as reader:
+        first = islice((each for each in reader if isinstance(each, Frame)), frames)
+        pairs = islice(zip(first, made, strict=True), None, None, every)
         found, _ = measure(resolve(METRICS)[0], reader.info, pairs)
-        row: Row = {name: each.clip for name, each in found.items()}
-        return row | {"seconds": time.process_time() - start}
+    row: Row = {name: each.clip for name, each in found.items()}
+    return row | {"seconds": time.process_time() - start}
 
 
 def unpainted(codec: OnedvaCodec, rough: Pictures, start: int, level: float, guide: Guide) -> Planes:
@@ -80,18 +94,18 @@ def unpainted(codec: OnedvaCodec, rough: Pictures, start: int, level: float, gui
     return Planes(*rough.planes())
 
 
-def at(points: list[Row], bpp: float, metric: str, every: int) -> float:
-    """A metric of a codec's points at a rate, also beyond its points, over every so manieth frame."""
+def at(points: list[Row], bpp: float, metric: str) -> float:
+    """A metric of a codec's points at a rate, also beyond its points."""
     rates = np.log([point["bpp"] for point in points])
-    values = [float(np.mean(point["frames"][metric][::every])) for point in points]
+    values = np.array([point[metric] for point in points])
     order = np.argsort(rates)
-    rates, values = rates[order], np.array(values)[order]
+    rates, values = rates[order], values[order]
     place = int(np.clip(np.searchsorted(rates, np.log(bpp)), 1, len(rates) - 1))
     part = (np.log(bpp) - rates[place - 1]) / (rates[place] - rates[place - 1])
     return float(values[place - 1] + part * (values[place] - values[place - 1]))
 
 
-def rows_of(folder: Path, report: Path, codec: str, crf: float) -> list[Row]:
+def rows_of(folder: Path, report: Path, codec: str, crf: float, x265: list[float]) -> list[Row]:
     """Clips of the report: name, file, caption, frames, bits a pixel of the codec, and the points of it and of x265."""
     points = json.loads((report / "results.json").read_text())["points"]
     found = []
@@ -100,21 +114,21 @@ def rows_of(folder: Path, report: Path, codec: str, crf: float) -> list[Row]:
         name = Path(entry["file"]).stem
         here = [point for point in points if point["clip"] == name]
         its = next(point for point in here if point["codec"] == codec and point["crf"] == crf)
-        x265 = [point for point in here if point["codec"] == X265 and "squeezenet" in point["frames"]]
+        others = [point for point in here if point["codec"] == X265 and point["crf"] in x265]
         found.append({"name": name, "file": folder / entry["file"], "caption": entry.get("caption") or "", "its": its,
-                      "x265": x265, "frames": len(its["frames"]["psnr"])})
+                      "x265": others, "frames": len(its["frames"]["psnr"])})
     return found
 
 
-def table(results: Row, rows: list[Row], shares: list[float], ways: list[str], every: int) -> Iterator[str]:
+def table(results: Row, rows: list[Row], shares: list[float], ways: list[str]) -> Iterator[str]:
     """A Markdown table for each share: means, and on how many clips SqueezeNet's distance is below the others'."""
     for share in shares:
         yield (f"\n| {share:g} of the bits | bits a pixel | PSNR-RGB | MS-SSIM | SqueezeNet | below x265's "
                "| below the codec's |")
         yield "|---|---|---|---|---|---|---|"
-        others = {"x265": [{m: at(row["x265"], row["its"]["bpp"] * share, m, every) for m in METRICS} for row in rows]}
+        others = {"x265": [{m: at(row["x265"], row["its"]["bpp"] * share, m) for m in METRICS} for row in rows]}
         if share == 1.0:
-            others["codec"] = [{m: float(np.mean(row["its"]["frames"][m][::every])) for m in METRICS} for row in rows]
+            others["codec"] = [row["its"] for row in rows]
         for way in [*others, *ways]:
             own = others.get(way) or [results[f"{row['name']} {share:g}"][way] for row in rows]
             rate = [row["its"]["bpp"] * share if way in others else results[f"{row['name']} {share:g}"]["bpp"]
@@ -133,6 +147,8 @@ def main() -> None:
     parser.add_argument("--report", type=Path, required=True)
     parser.add_argument("--codec", default="crossmodal")
     parser.add_argument("--crf", type=float, default=58.0)
+    parser.add_argument("--clips", help="some of them, by name")
+    parser.add_argument("--x265", default="32,36", help="its points, crf")
     parser.add_argument("--share", default="1,0.5")
     parser.add_argument("--ways", default="plain,0,1")
     parser.add_argument("--every", type=int, default=4, help="only every so manieth frame is measured, of all codecs")
@@ -144,7 +160,16 @@ def main() -> None:
     given.output.mkdir(parents=True, exist_ok=True)
     path = given.output / "results.json"
     results: Row = json.loads(path.read_text()) if path.exists() else {}
-    rows = rows_of(given.folder, given.report, given.codec, given.crf)
+    x265 = [float(one) for one in given.x265.split(",")]
+    rows = [row for row in rows_of(given.folder, given.report, given.codec, given.crf, x265)
+            if not given.clips or row["name"] in given.clips.split(",")]
+    for row in rows:
+        for point in (row["its"], *row["x265"]):
+            key = f"{row['name']} {point['codec']} {point['crf']:g}"
+            if key not in results:
+                results[key] = reference(given.report / point["stream"], row["file"], row["frames"], given.every)
+                path.write_text(json.dumps(results, indent=1))
+            point.update(results[key])
     for share in shares:
         for number, row in enumerate(rows):
             key = f"{row['name']} {share:g}"
@@ -158,8 +183,7 @@ def main() -> None:
                     own[way] = decoded(file, row["file"], way, given.model, rows[number - 1]["caption"], given.every)
                     path.write_text(json.dumps(results, indent=1))
                     print(key, way, own[way], flush=True)
-    print("\n".join(table(results, rows, shares, ways, given.every)))
-
+    print("\n".join(table(results, rows, shares, ways)))
 
 
 if __name__ == "__main__":

@@ -24,6 +24,8 @@ def main() -> None:
     parser.add_argument("cache", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--clips", type=int, default=80)
+    parser.add_argument("--prefixes", type=int, default=4, help="of each clip")
+    parser.add_argument("--pictures", type=int, default=4, help="of each prefix")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     torch.set_num_threads(1)
@@ -32,7 +34,7 @@ def main() -> None:
     clips = Clips(given.cache, given.seed, motion=False)
     start, parts = time.process_time(), list[Samples]()
     for number in range(given.clips):
-        parts.append(record(codec, clips))
+        parts.append(record(codec, clips, given.prefixes, given.pictures))
         print(f"{number + 1} of {given.clips} clips, {time.process_time() - start:.0f} s", flush=True)
     Samples.joined(parts).save(given.output)
 

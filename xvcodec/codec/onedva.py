@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -31,27 +31,35 @@ from xvcodec.codec.family import (
 )
 from xvcodec.codec.field_contexts import COMPONENTS
 from xvcodec.codec.fields import FieldContexts, decode_fields, encode_fields
-from xvcodec.codec.onedva_bands import STEP, Members, bands_of, coefficients, search
+from xvcodec.codec.onedva_bands import Members, bands_of, closed, coefficients, fineness, search
 from xvcodec.codec.onedva_paint import painted
-from xvcodec.codec.onedva_progress import MIDDLE, Progress
+from xvcodec.codec.onedva_progress import Progress
 from xvcodec.codec.token_contexts import PLANES, Bytes, Ints, TokenContexts
 from xvcodec.codec.tokens import Asked, Layer, Walk, make_layers, values
 from xvcodec.errors import UsageError
-from xvcodec.models import lifting
-from xvcodec.models.lifting import BETWEEN, Bands, Motion, Pictures, chunks_of
+from xvcodec.models import chain
+from xvcodec.models.chain import BETWEEN, CANVAS, Bands, Motion, Pictures, chunks_of
 from xvcodec.models.patches import CHROMA, TOKEN
 from xvcodec.models.warp import BLOCK
 from xvcodec.models.weights import LoadedModel
 from xvcodec.runtime.base import Runtime
 
-BEST, FALL = 47.0, 0.35
+BEST, FALL = 51.3, 0.35
 """The error of a quality (crf): BEST dB at 0, FALL dB less for each one more."""
-MOTION = 12.0
-"""Quantiser step that motion is searched for, in root mean squared errors."""
+MOTION = 1.0
+"""Quantiser step that motion is searched for, in thresholds of the quality."""
+PRICE = 0.05
+"""Squared error that a bit is worth, in squared thresholds."""
+
+
+def threshold(quality: float) -> float:
+    """What coefficients of a quality (crf) must reach to be sent, in picture units times a gain."""
+    plane, step = fineness(quality)
+    return float(step * 2.0**plane)
 
 
 def error_of(quality: float) -> float:
-    """Mean squared error, a luma pixel, both chroma planes included, that a quality asks for."""
+    """Mean squared error, a luma pixel, both chroma planes included, that files of a quality usually have."""
     return float(10.0 ** ((FALL * quality - BEST) / 10.0))
 
 
@@ -79,22 +87,28 @@ class Symbols:
     members: Members
     tokens: Ints  # [N, TOKEN]
     level: int  # of the last scan
+    step: float  # the finest
+    canvas: float  # gain of the canvas, kept here because fields may be dropped afterwards
 
 
 @dataclass
 class Analysis:
-    """Motion of a GOP, and its tokens as far as they have been coded."""
+    """Motion of a GOP."""
 
     frames: int
     fields: Ints
-    members: Members
-    progress: Progress
-    motion: list[PassStream] = field(default_factory=list)
+    streams: list[PassStream]
 
-    def symbols(self) -> Symbols:
-        """What all that has been coded says, without the rows of tokens."""
-        walk = self.progress.walk
-        return Symbols(self.frames, self.fields, walk.layers, self.members, np.zeros((0, TOKEN), np.int32), walk.level)
+
+@dataclass
+class Coding:
+    """Tokens of a GOP for one quality, as far as they have been coded."""
+
+    analysis: Analysis
+    size: tuple[int, int]  # padded height and width
+    step: float  # the finest
+    plane: int  # of bits that the quality ends with
+    progress: Progress
 
 
 class OnedvaCodec:
@@ -110,40 +124,43 @@ class OnedvaCodec:
 
     @torch.inference_mode()
     def analyse(self, planes: Planes, quality: float, guide: Guide, tune: str = "psnr") -> Analysis:
-        """Motion, priced for about `quality`, and the differences along it."""
-        frames = planes.luma.shape[0]
-        fields = search(planes.luma.float(), MOTION * math.sqrt(error_of(quality)))
-        return self.analysed(planes, fields, frames)
+        """Motion, priced for about `quality`."""
+        fields = search(planes.luma.float(), MOTION * threshold(quality))
+        return self.moved(fields, planes.luma.shape[0])
 
-    def analysed(self, planes: Planes, fields: Ints, frames: int) -> Analysis:
-        """The differences along given motion."""
-        motion = self._motion(fields, frames)
-        bands = lifting.forward(Pictures(planes.luma.float(), planes.chroma.float()), motion)
-        layers, members = make_layers(motion.used, (planes.luma.shape[2] // 16, planes.luma.shape[3] // 16))
-        found = coefficients(bands, layers, members, frames)
+    def moved(self, fields: Ints, frames: int) -> Analysis:
+        """Given motion."""
+        passes = encode_fields(fields, chunks_of(frames), self.contexts.fields)
+        return Analysis(frames, fields, [PassStream("fields", fields.shape, passes)] if frames > 1 else [])
+
+    @torch.inference_mode()
+    def coding(self, planes: Planes, analysis: Analysis, quality: float) -> Coding:
+        """Differences from what a decoder has that gets all tokens of a quality; nothing of them is coded yet."""
+        frames, _, height, width = planes.luma.shape
+        plane, step = fineness(quality)
+        motion = self._motion(analysis.fields, frames)
+        bands = closed(Pictures(planes.luma.float(), planes.chroma.float()), motion, step * 2.0**plane)
+        layers, members = make_layers(chunks_of(frames), (height // 16, width // 16))
+        found = coefficients(bands, layers, members, motion.canvas, step)
         progress = Progress(layers, found, self.contexts.tokens, self.cost)
-        passes = encode_fields(fields, motion.used, self.contexts.fields)
-        streams = [PassStream("fields", fields.shape, passes)] if frames > 1 else []
-        return Analysis(frames, fields, members, progress, streams)
+        return Coding(analysis, (height, width), step, plane, progress)
 
     def encode(self, planes: Planes, analysis: Analysis, quality: float, guide: Guide) -> CodedGop:
-        """The shortest prefix of the tokens with the error that quality (crf) asks for, or with `guide.tokens` tokens."""
-        frames, _, height, width = planes.luma.shape
-        progress = analysis.progress
-        pieces = progress.pieces(progress.until(self.wanted(planes, quality), guide.tokens))
-        streams: list[PassStream | PieceStream] = [*analysis.motion, PieceStream("tokens", TOKEN, pieces)]
+        """The shortest prefix of the tokens in which no coefficient is further off than the threshold of a quality (crf), or
+        one of `guide.tokens` tokens."""
+        coding = self.coding(planes, analysis, quality)
+        pieces = coding.progress.pieces(coding.progress.until(coding.plane, guide.tokens))
+        streams: list[PassStream | PieceStream] = [*analysis.streams, PieceStream("tokens", TOKEN, pieces)]
 
         def decoded() -> Planes:
-            symbols = self._walk(analysis.fields, frames, height, width, _replay(pieces))
-            parts = list(self.reconstruct(symbols, quality, guide))
+            parts = list(self.reconstruct(self.said(coding, pieces), quality, guide))
             return Planes(torch.cat([part.luma for part in parts]), torch.cat([part.chroma for part in parts]))
 
         return CodedGop(streams, decoded)
 
-    @staticmethod
-    def wanted(planes: Planes, quality: float) -> float:
-        """Squared error of a GOP that a quality asks for, in finest steps."""
-        return error_of(quality) * planes.luma.numel() / STEP**2
+    def said(self, coding: Coding, pieces: Sequence[Piece]) -> Symbols:
+        """What a decoder knows that has some pieces."""
+        return self._walk(coding.analysis.fields, coding.analysis.frames, coding.size, coding.step, _replay(pieces))
 
     def decode_symbols(self, frames: int, height: int, width: int, quality: float, read: ReadStream) -> Symbols:
         """Decode every integer of a GOP of padded size height x width."""
@@ -151,10 +168,11 @@ class OnedvaCodec:
         grid = (height // BLOCK, width // BLOCK)
         with read.passes("fields", (len(used), 1 + BETWEEN, COMPONENTS, *grid)) as read_pass:
             fields = decode_fields((len(used), *grid), used, self.contexts.fields, read_pass)
-        return self._walk(fields, frames, height, width, read.pieces("tokens", TOKEN))
+        return self._walk(fields, frames, (height, width), fineness(quality)[1], read.pieces("tokens", TOKEN))
 
-    def _walk(self, fields: Ints, frames: int, height: int, width: int, sources: Sequence[tuple[PieceHead, Any]]) -> Symbols:
-        layers, members = make_layers(chunks_of(frames), (height // 16, width // 16))
+    def _walk(self, fields: Ints, frames: int, size: tuple[int, int], step: float,
+              sources: Sequence[tuple[PieceHead, Any]]) -> Symbols:
+        layers, members = make_layers(chunks_of(frames), (size[0] // 16, size[1] // 16))
         walk = Walk(layers, self.contexts.tokens)
         rows: list[Ints] = []
         for piece, source in sources:
@@ -168,7 +186,8 @@ class OnedvaCodec:
                 raise DamagedError("a piece does not have as many tokens as it says")
             rows += kept.rows()
         tokens = np.concatenate(rows) if rows else np.zeros((0, TOKEN), np.int32)
-        return Symbols(frames, fields, layers, members, tokens, walk.level)
+        canvas = self._motion(fields, frames).canvas
+        return Symbols(frames, fields, layers, members, tokens, walk.level, step, canvas)
 
     def integers(self, symbols: Symbols) -> dict[str, NDArray[np.int32]]:
         """Fields and tokens."""
@@ -189,28 +208,29 @@ class OnedvaCodec:
 
     def price(self, quality: float) -> float:
         """About what a bit buys where it is left out."""
-        return error_of(quality) * 8.0
+        return PRICE * threshold(quality) ** 2
 
     @torch.inference_mode()
     def reconstruct(self, symbols: Symbols, quality: float, guide: Guide) -> Iterator[Planes]:
         """Pictures in display order, some at a time."""
         made = self.unpainted(symbols)
         for start in range(0, symbols.frames, 4):
-            yield self.painted(made[start : start + 4], start, self.level(symbols.level), guide)
+            yield self.painted(made[start : start + 4], start, self.level(symbols), guide)
 
     def unpainted(self, symbols: Symbols) -> Pictures:
         """Pictures as the tokens tell them."""
         frames = symbols.frames
-        found = [values(layer.known, layer.signs, layer.plane, STEP, MIDDLE) for layer in symbols.layers]
-        here = bands_of(found, symbols.layers, symbols.members, frames)
+        found = [values(layer.known, layer.signs, layer.plane, symbols.step) for layer in symbols.layers]
+        here = bands_of(found, symbols.layers, symbols.members, symbols.canvas, frames)
         bands = Bands([self._here(each) for each in here.anchors],
                       [None if each is None else self._here(each) for each in here.between])
-        return lifting.inverse(bands, self._motion(symbols.fields, frames))
+        return chain.pictures_of(bands, self._motion(symbols.fields, frames))
 
     @staticmethod
-    def level(scan: int) -> float:
-        """The painter's level, see `unit_of`, of the last scan's."""
-        return min(63.0, max(0.0, 4.0 * (PLANES - 1 - scan / 2.0 + math.log2(STEP) + 8.0)))
+    def level(symbols: Symbols) -> float:
+        """The painter's level, see `unit_of`, after the last scan: of the threshold of a canvas that moves."""
+        plane = PLANES - 1 - symbols.level / 2.0
+        return min(63.0, max(0.0, 4.0 * (plane + math.log2(symbols.step / CANVAS) + 8.0)))
 
     def _here(self, pictures: Pictures) -> Pictures:
         return Pictures(pictures.luma.to(self.runtime.device), pictures.chroma.to(self.runtime.device))

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from xvcodec.codec.family import Guide, Planes
-from xvcodec.models.lifting import Pictures
+from xvcodec.models.chain import Pictures
 from xvcodec.models.onedva import SPREAD, unit_of
 from xvcodec.models.patches import CHROMA
 from xvcodec.runtime.base import Runtime

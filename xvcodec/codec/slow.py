@@ -1,6 +1,6 @@
 """`-preset slow`: search the quality of each GOP for the best sum of error and rate, instead of taking it as given.
 
-Where quality means an error, and tokens are counted until an estimate meets it, decoding checks the estimate.
+Where quality stands for an error, which clips have more or less of, decoding finds the quality that has it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def refine(trial: Trial, coded: Coded) -> Coded:
 
 
 def settle(trial: Trial, coded: Coded) -> Coded:
-    """As many tokens as the decoded pictures, not the estimate, need for the error of the quality asked for."""
+    """As many tokens as the decoded pictures need for the usual error of the quality asked for."""
     from xvcodec.codec.onedva import FALL, error_between, error_of
 
     if trial.guide.tokens is not None:

@@ -30,6 +30,8 @@ from xvcodec.codec.token_contexts import (
 from xvcodec.models.patches import TOKEN
 
 LIKELY = 96
+MIDDLE = (0.42, 0.48)
+"""Where in its interval a coefficient is taken to be, after its first bit and after more of them."""
 TOP, SUM_TOP = 15, 60
 """Sizes of coefficients and of tokens, as contexts see them, are at most these."""
 Take = Callable[["Asked", Bytes], Ints]
@@ -256,17 +258,15 @@ class Truth:
         return np.where(known > 0, sizes - known, sizes * signs).astype(np.int32).reshape(-1)
 
 
-def values(known: Ints, signs: NDArray[np.int8], plane: NDArray[np.int8], step: float,
-           middle: tuple[float, float]) -> NDArray[np.float32]:
+def values(known: Ints, signs: NDArray[np.int8], plane: NDArray[np.int8], step: float) -> NDArray[np.float32]:
     """Decoded coefficients, float32 [..., TOKEN].
 
     Args:
         known, signs, plane: of some tokens, as a layer has them.
         step: the finest step.
-        middle: where in its interval a coefficient is taken to be, after its first bit and after more of them.
     """
     unit = np.ldexp(np.float32(step), plane.astype(np.int32))[..., None]
-    size = known + np.where(known > 1, np.float32(middle[1]), np.float32(middle[0]))
+    size = known + np.where(known > 1, np.float32(MIDDLE[1]), np.float32(MIDDLE[0]))
     return np.where(known > 0, signs * size * unit, 0.0).astype(np.float32)
 
 

@@ -1,7 +1,7 @@
 """The `onedva` family: a GOP as one sequence of tokens, as many as it needs, and a diffusion transformer in pixel space.
 
 After One-DVA (shared idea: 1-D tokens, any prefix of which is a coarser description; a pixel-space diffusion decoder
-conditioned on them). Tokens come from a closed-form path (motion-compensated temporal filtering and a DCT: `lifting`,
+conditioned on them). Tokens come from a closed-form path (motion-compensated prediction in a chain and a DCT: `chain`,
 `patches`); the painter starts as no change to what that path decodes.
 
 The painter sees what was decoded and the picture that is being painted. Dense convolutions at a quarter of the resolution

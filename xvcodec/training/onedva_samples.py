@@ -8,7 +8,6 @@ kept.
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,17 +19,17 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from xvcodec.codec.family import Planes
-from xvcodec.codec.onedva import MOTION, OnedvaCodec, error_of
+from xvcodec.codec.onedva import MOTION, Coding, OnedvaCodec, Symbols, threshold
 from xvcodec.codec.onedva_bands import search
 from xvcodec.models.patches import CHROMA
 from xvcodec.training.data import Clips
 
 SIZE, CHUNKS = 256, (3, 5, 7)
 """Side of the crops that are coded, and chunks of their GOPs."""
-QUALITIES = (40.0, 64.0)
-"""Prefixes reach qualities (crf) drawn from here."""
-PRICES = (0.7, 3.0)
-"""Motion is searched for prices of so many times its usual one: files get shorter afterwards."""
+QUALITIES = (48.0, 63.0)
+"""Clips are coded at qualities (crf) drawn from here."""
+WHOLE, SHORTEST = 0.6, 0.3
+"""Share of prefixes that are all of the tokens, and the least share of the tokens that others have."""
 LEVELS = 255.0
 FILES = "onedva-samples*.safetensors"
 """Names of files of recorded pictures, in the folder of the clips."""
@@ -52,16 +51,16 @@ class Samples:
         return len(self.level)
 
     def crops(self, count: int, side: int, rng: np.random.Generator) -> tuple[Tensor, ...]:
-        """Random crops, mirrored at random: decoded and true planes (luma, chroma, luma, chroma), level, error and numbers
-        of the pictures."""
+        """Random crops, mirrored both ways and transposed at random: decoded and true planes (luma, chroma, luma, chroma),
+        level, error and numbers of the pictures."""
         which = rng.integers(0, len(self), count)
         places = rng.integers(0, (self.luma.shape[-1] - side) // 8 + 1, (count, 2)) * 8
-        flips = rng.random(count) < 0.5
+        turns = rng.random((count, 3)) < 0.5
         found = []
         for planes, scale in ((self.luma, 1), (self.chroma, 2), (self.source_luma, 1), (self.source_chroma, 2)):
             cut = [planes[at, :, top // scale : (top + side) // scale, left // scale : (left + side) // scale]
                    for at, (top, left) in zip(which, places, strict=True)]
-            turned = [each.flip(-1) if flip else each for each, flip in zip(cut, flips, strict=True)]
+            turned = [_turned(each, *turn) for each, turn in zip(cut, turns.tolist(), strict=True)]
             found.append(torch.stack(turned).float())
         truth = (plane / LEVELS - 0.5 for plane in found[2:])
         numbers = torch.from_numpy(which)
@@ -89,26 +88,33 @@ class Samples:
 
 @torch.inference_mode()
 def record(codec: OnedvaCodec, clips: Clips, prefixes: int = 4, pictures: int = 4) -> Samples:
-    """Code one clip and keep `pictures` pictures of each of `prefixes` of its prefixes."""
+    """Code one clip at `prefixes` qualities and keep `pictures` pictures of a prefix of each."""
     batch = clips.clips(1, int(clips.rng.choice(CHUNKS)), SIZE)
     planes = Planes(batch.luma[0], batch.chroma[0])
     frames = planes.luma.shape[0]
-    qualities = np.sort(clips.rng.uniform(*QUALITIES, prefixes))[::-1]
-    price = MOTION * math.exp(clips.rng.uniform(*np.log(PRICES)))
-    fields = search(planes.luma, price * math.sqrt(error_of(float(qualities.mean()))))
-    analysis = codec.analysed(planes, fields, frames)
+    qualities = clips.rng.uniform(*QUALITIES, prefixes)
+    analysis = codec.moved(search(planes.luma, MOTION * threshold(float(qualities.mean()))), frames)
     parts = []
     for quality in qualities:
-        analysis.progress.until(codec.wanted(planes, float(quality)), None)
-        symbols = analysis.symbols()
+        symbols = _prefix(codec, codec.coding(planes, analysis, float(quality)), clips.rng)
         rough = codec.unpainted(symbols)
         which = torch.from_numpy(np.sort(clips.rng.choice(frames, pictures, replace=False)))
         luma, chroma = planes.luma[which], planes.chroma[which]
         found = rough.luma[which], rough.chroma[which]
         lost = (luma - found[0]).square().mean((1, 2, 3)) + CHROMA**2 / 2 * (chroma - found[1]).square().mean((1, 2, 3))
         parts.append(Samples(found[0].half(), found[1].half(), _bytes(luma), _bytes(chroma),
-                             torch.full((pictures,), codec.level(symbols.level)), lost, [batch.captions[0]] * pictures))
+                             torch.full((pictures,), codec.level(symbols)), lost, [batch.captions[0]] * pictures))
     return Samples.joined(parts)
+
+
+def _prefix(codec: OnedvaCodec, coding: Coding, rng: np.random.Generator) -> Symbols:
+    """All tokens of a quality, or some of them."""
+    progress = coding.progress
+    scans = progress.until(coding.plane)
+    if rng.random() >= WHOLE:
+        tokens = sum(scan.tokens for scan in progress.scans[:scans])
+        scans = progress.until(coding.plane, int(tokens * rng.uniform(SHORTEST, 1.0)))
+    return codec.said(coding, progress.pieces(scans))
 
 
 def samples_of(clips: Clips, count: int, device: torch.device) -> Samples:
@@ -126,6 +132,13 @@ def samples_of(clips: Clips, count: int, device: torch.device) -> Samples:
     on_device: dict[str, Any] = {name: value.to(device) if isinstance(value, Tensor) else value
                                  for name, value in vars(found).items()}
     return Samples(**on_device)
+
+
+def _turned(plane: Tensor, across: bool, down: bool, transposed: bool) -> Tensor:
+    """One of the eight ways to lay a square on itself."""
+    sides = [axis for axis, turn in ((-1, across), (-2, down)) if turn]
+    plane = plane.flip(sides) if sides else plane
+    return plane.mT if transposed else plane
 
 
 def _bytes(plane: Tensor) -> Tensor:

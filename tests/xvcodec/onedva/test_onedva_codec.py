@@ -98,6 +98,13 @@ def test_tokens_fix_the_length(source: Path, tiny: Path, tmp_path: Path) -> None
         xvcodec.encode(source, tmp_path / "not.xvc", xvcodec.EncodeOptions(tokens=60, **TORCH))  # type: ignore[arg-type]
 
 
+def test_motion_can_be_dropped_but_not_all_tokens(coded: Path, tiny: Path) -> None:
+    whole, still = frames(coded, tiny), frames(coded, tiny, drop=("fields",))
+    assert len(still) == len(whole) and np.array_equal(still[0], whole[0]) and not np.array_equal(still[4], whole[4])
+    with pytest.raises(UsageError, match="use --tokens N"):
+        frames(coded, tiny, drop=("tokens",))
+
+
 def test_a_still_clip_takes_few_tokens(tiny: Path, tmp_path: Path, source: Path) -> None:
     still = clip(tmp_path / "still.mkv", 71, 45, 9, still=True)
     sizes = []

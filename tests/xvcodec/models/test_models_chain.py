@@ -1,12 +1,11 @@
-"""Filtering in time and the transform of patches: perfect inverses, orthonormal, still clips in the canvas alone."""
+"""Prediction in a chain and the transform of patches: perfect inverses, orthonormal, still clips in the canvas alone."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from xvcodec.models import lifting
-from xvcodec.models.lifting import Motion, Path, Pictures, chunks_of
+from xvcodec.models.chain import CANVAS, Bands, Motion, Pictures, chunks_of, differences, pictures_of
 from xvcodec.models.patches import CHROMA, from_tokens, means_from_tokens, means_to_tokens, to_tokens
 
 
@@ -28,7 +27,7 @@ def fields(frames: int, height: int = 32, width: int = 64) -> torch.Tensor:
 @pytest.mark.parametrize("frames", [1, 2, 4, 5, 7, 18, 33])
 def test_the_inverse_is_perfect(frames: int) -> None:
     source, motion = pictures(frames), Motion(fields(frames), frames)
-    made = lifting.inverse(lifting.forward(source, motion), motion)
+    made = pictures_of(differences(source, motion), motion)
     assert (made.luma - source.luma).abs().max() < 1e-5
     assert (made.chroma - source.chroma).abs().max() < 1e-5
 
@@ -36,24 +35,28 @@ def test_the_inverse_is_perfect(frames: int) -> None:
 def test_a_still_clip_is_its_canvas() -> None:
     one = pictures(1)
     still = Pictures(one.luma.expand(9, -1, -1, -1), one.chroma.expand(9, -1, -1, -1))
-    bands = lifting.forward(still, Motion(torch.zeros(2, 4, 3, 4, 8), 9))
+    bands = differences(still, Motion(torch.zeros(2, 4, 3, 4, 8), 9))
     assert (bands.anchors[0].luma - one.luma).abs().max() < 1e-5
     assert all(each.luma.abs().max() < 1e-5 for each in [*bands.anchors[1:], *bands.between] if each is not None)
 
 
-def test_back_is_the_adjoint_of_prediction() -> None:
-    path = Path(fields(5)[:1, 1, :2], 8)
-    source, change = pictures(1), pictures(1, 32, 64)
-    change = Pictures(change.luma.flip(-1), change.chroma.flip(-1))
-    there, (back, _) = path.of(source), path.back(change)
-    for one, other, third, fourth in zip(there.planes(), change.planes(), source.planes(), back.planes(), strict=True):
-        assert float((one * other).sum()) == pytest.approx(float((third * fourth).sum()), abs=1e-3)
+def test_anchors_mend_what_was_not_sent() -> None:
+    source, motion = pictures(9), Motion(fields(9), 9)
+
+    def sent(number: int, change: Pictures) -> Pictures:
+        return Pictures(*((plane * 8).round() / 8 for plane in change.planes()))
+
+    def left(bands: Bands) -> float:
+        bands = Bands([sent(0, each) for each in bands.anchors], bands.between)
+        return float((pictures_of(bands, motion)[8:].luma - source[8:].luma).abs().max())
+
+    assert left(differences(source, motion, sent)) <= 0.0626 < left(differences(source, motion))
 
 
-def test_gains_of_a_still_gop() -> None:
-    anchors, between = lifting.gains(32)
-    assert anchors[0] == pytest.approx(32**0.5, rel=1e-3)
-    assert len(anchors) == 9 and [len(each) for each in between] == [3] * 7 + [2]
+def test_the_canvas_is_finer_where_all_depends_on_it() -> None:
+    half = torch.zeros(1, 4, 3, 4, 8)
+    half[0, 0, 1, :2] = 3
+    assert [Motion(each, 5).canvas for each in (half * 0, half, half + 1)] == [2 * CANVAS, 1.5 * CANVAS, CANVAS]
 
 
 @pytest.mark.parametrize("patch", [8, 16])
