@@ -75,7 +75,7 @@ def code_clips(model: LoadedModel, clips: Clips, folder: Path, count: int) -> No
             order = range(len(planes.luma))
             decoded = Planes(*(torch.cat(each) for each in zip(*(loop.decoded[frame] for frame in order), strict=True)))
             note = {"at": sink.tell(), "chunk": motion.chunk, "quality": [loop.quality[frame] for frame in order],
-                    "caption": batch.captions[0]}
+                    "painted": [loop.painted_at(frame) for frame in order], "caption": batch.captions[0]}
             for each in (planes, decoded):
                 both = torch.cat((each.luma.flatten(1), each.chroma.flatten(1)), dim=1)
                 sink.write(((both + 0.5) * 255.0).round().clamp(0.0, 255.0).to(torch.uint8).numpy().tobytes())
@@ -94,7 +94,7 @@ class Pairs:
 
     truth: Tensor  # [2 N, 24, S/4, S/4] as `quarters` gives them
     decoded: Tensor
-    quality: Tensor  # [2 N]
+    quality: Tensor  # [2 N] that they are painted at
     captions: list[str]
 
 
@@ -118,7 +118,7 @@ class CodedClips:
             crops = tuple(self._crop(note, which, first, top, left, size) for which in range(2))
             mirrored = rng.random() < 0.5
             found.append(tuple(crop.flip(-1) if mirrored else crop for crop in crops))  # type: ignore[arg-type]
-            quality += note["quality"][first : first + 2]
+            quality += note["painted"][first : first + 2]
             captions += [note["caption"]] * 2
         truth, decoded = (torch.cat(each) for each in zip(*found, strict=True))
         return Pairs(truth, decoded, torch.tensor(quality), captions)
