@@ -16,7 +16,7 @@ from xvc_bitstream.tables import TableSet
 from xvcodec.codec.family import PassStream, Planes
 from xvcodec.codec.hivae_loop import Loop
 
-TRIED = (2, 4)
+TRIED = (2, 4, 8)
 """Lengths of chunks that are compared."""
 LOOKED_AT = 17
 """Frames that are coded for it."""
