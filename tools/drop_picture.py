@@ -1,6 +1,6 @@
 """What each stream of a hivae file carries, as one picture: the source, all of it, without `detail`, without `global`.
 
-    python tools/drop_picture.py CLIP -o docs/models/hivae-drop.jpg [--bpp 0.0168] [--frames 32] [--at 4 22] [--crop X Y W H]
+    python tools/drop_picture.py CLIP -o docs/models/hivae-drop.png [--bpp 0.0168] [--frames 32] [--at 4 22] [--crop X Y W H]
 
 A row for each frame of --at. The file has --frames frames from the clip's start; --file takes one that is there. Needs
 matplotlib.

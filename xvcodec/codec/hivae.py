@@ -19,15 +19,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from xvc_bitstream.errors import DamagedError
 
 from xvcodec.codec.closed_loop import ClosedLoop, coefficients_from
 from xvcodec.codec.coefficient_contexts import CoefficientContexts, Floats, Ints
 from xvcodec.codec.coefficients import NONE, Contexts, Sizes, Take, sizes_of
 from xvcodec.codec.family import CodedGop, Guide, PassStream, Planes, ReadStream, Requirements
 from xvcodec.codec.fields import FieldContexts
+from xvcodec.codec.hivae_chunks import best_chunk
 from xvcodec.codec.hivae_loop import Loop, qualities, rows, wished
-from xvcodec.codec.hivae_motion import Vectors, search
-from xvcodec.codec.pyramid import Node, anchors_of, details_of
+from xvcodec.codec.hivae_motion import Motion, search
+from xvcodec.codec.pyramid import Node, anchors_of, chunk_of, details_of
 from xvcodec.codec.quantise import Quantiser
 from xvcodec.codec.vectors import Field, Passes, reading, walk, writing
 from xvcodec.models.coder import KEY_PATCH
@@ -66,6 +68,7 @@ class Symbols:
     """Every integer of a GOP by stream, as in the module's text."""
 
     frames: int
+    chunk: int
     streams: dict[str, Ints]
 
 
@@ -111,12 +114,20 @@ class HivaeCodec(ClosedLoop):
         self.tables = model.tables
 
     @torch.inference_mode()
-    def analyse(self, planes: Planes, quality: float, guide: Guide, tune: str = "psnr") -> Vectors:
-        """Motion, found on the original pictures, priced for about `quality`."""
-        return search(planes.luma.float(), wished(self.module.config, quality)[1:], self.module.config.coarseness)
+    def analyse(self, planes: Planes, quality: float, guide: Guide, tune: str = "psnr") -> Motion:
+        """Motion, found on the original pictures, priced for about `quality`, and how far anchors are apart."""
+        def code(some: Planes, chunk: int) -> tuple[Loop, list[PassStream]]:
+            return self.code(some, self.searched(some, chunk, quality), quality, guide)
+
+        return self.searched(planes, best_chunk(planes, self.tables, code), quality)
+
+    def searched(self, planes: Planes, chunk: int, quality: float) -> Motion:
+        """Motion for chunks of a length."""
+        config = self.module.config
+        return search(planes.luma.float(), chunk, wished(config, quality)[1:], config.coarseness)
 
     @torch.inference_mode()
-    def encode(self, planes: Planes, analysis: Vectors, quality: float, guide: Guide) -> CodedGop:
+    def encode(self, planes: Planes, analysis: Motion, quality: float, guide: Guide) -> CodedGop:
         """Code at quality (crf) 0 to 63."""
         loop, streams = self.code(planes, analysis, quality, guide)
 
@@ -126,17 +137,17 @@ class HivaeCodec(ClosedLoop):
 
         return CodedGop(streams, decoded)
 
-    def code(self, planes: Planes, analysis: Vectors, quality: float, guide: Guide) -> tuple[Loop, list[PassStream]]:
+    def code(self, planes: Planes, analysis: Motion, quality: float, guide: Guide) -> tuple[Loop, list[PassStream]]:
         """The streams of a GOP, and the loop with every picture as decoded, before it is painted."""
         frames, luma, chroma = planes.luma.shape[0], planes.luma, planes.chroma
         loop, known = Loop(self.runtime, self.module.config, quality, guide), Known()
         quantisers = [Quantiser(self.tables, PRICE * exp(DEARER * max(0.0, wish - MAX_CRF)), NONE + 1)
                       for wish in wished(self.module.config, quality)]
         streams = [self._encode_key(loop, luma[:1], chroma[:1], quantisers[0])]
-        for name, shape, nodes in _parts(frames, *luma.shape[2:]):
+        for name, shape, nodes in _parts(frames, analysis.chunk, *luma.shape[2:]):
             passes: Passes = []
             for node in nodes:
-                vectors, at = analysis[node.frame], slice(node.frame, node.frame + 1)
+                vectors, at = analysis.vectors[node.frame], slice(node.frame, node.frame + 1)
                 take = writing(vectors.reshape(len(vectors), -1), passes)
                 field = walk(shape[2], shape[3], self.fields, known.earlier(node), take)
                 state = loop.predict(node, vectors)
@@ -173,7 +184,11 @@ class HivaeCodec(ClosedLoop):
         with read.passes("key.y", first) as read_pass:
             key = self.contexts["key"].walk(_even(of[0], first), None, coefficients_from(read_pass))
         streams = {"key.y": key.T.reshape(first)}
-        for name, shape, nodes in _parts(frames, height, width):
+        try:
+            chunk = chunk_of(frames, read.rows("global"))
+        except ValueError as error:
+            raise DamagedError(f"{error}: the file is damaged") from None
+        for name, shape, nodes in _parts(frames, chunk, height, width):
             streams[name] = np.zeros(shape, np.int32)
             with read.passes(name, shape) as read_pass:
                 for number, node in enumerate(nodes):
@@ -181,7 +196,7 @@ class HivaeCodec(ClosedLoop):
                     walked = self._walk(node, shape, of, known, coefficients_from(read_pass))
                     known.note(node, field, walked)
                     streams[name][number] = np.concatenate((field.values, walked.T)).reshape(shape[1:])
-        return Symbols(frames, streams)
+        return Symbols(frames, chunk, streams)
 
     def integers(self, symbols: Symbols) -> dict[str, NDArray[np.int32]]:
         """Every array of a GOP by the name of its stream."""
@@ -197,8 +212,8 @@ class HivaeCodec(ClosedLoop):
         loop = Loop(self.runtime, self.module.config, quality, guide)
         loop.key(symbols.streams["key.y"])
         yield loop.shown([0])
-        details = list(enumerate(details_of(symbols.frames)))
-        for number, anchor in enumerate(anchors_of(symbols.frames)):
+        details = list(enumerate(details_of(symbols.frames, symbols.chunk)))
+        for number, anchor in enumerate(anchors_of(symbols.frames, symbols.chunk)):
             inside = [("detail", at, node) for at, node in details if node.inside[1] == anchor.frame]
             for name, at, node in [("global", number, anchor), *inside]:
                 both = symbols.streams[name][at]
@@ -215,9 +230,9 @@ class HivaeCodec(ClosedLoop):
         return self._of(node).walk(_even(of[1 + node.level], shape), known.beside(node), take)
 
 
-def _parts(frames: int, height: int, width: int) -> list[tuple[str, tuple[int, ...], tuple[Node, ...]]]:
+def _parts(frames: int, chunk: int, height: int, width: int) -> list[tuple[str, tuple[int, ...], tuple[Node, ...]]]:
     """The two motion streams of a GOP: name, shape, and pictures in order."""
-    parts = (("global", 2, anchors_of(frames)), ("detail", 3, details_of(frames)))
+    parts = (("global", 2, anchors_of(frames, chunk)), ("detail", 3, details_of(frames, chunk)))
     return [(name, (len(nodes), components + COEFFICIENTS, height // BLOCK, width // BLOCK), nodes)
             for name, components, nodes in parts]
 

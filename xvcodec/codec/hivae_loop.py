@@ -82,7 +82,11 @@ class Loop:
         """Painted pictures."""
         chosen = list(frames)
         planes = Planes(*(torch.cat(each) for each in zip(*(self.decoded[frame] for frame in chosen), strict=True)))
-        return paint(self.runtime, planes, [self.quality[frame] for frame in chosen], self.guide, self.steps)
+        return paint(self.runtime, planes, [self.painted_at(frame) for frame in chosen], self.guide, self.steps)
+
+    def painted_at(self, frame: int) -> float:
+        """The quality that a picture looks like: details are hardly worse than the anchors that they are predicted from."""
+        return min(self.quality[frame], self.of[1])
 
     def forget(self, before: int) -> None:
         """Let go of all pictures before a frame."""

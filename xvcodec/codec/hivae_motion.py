@@ -17,6 +17,14 @@ Vectors = dict[int, Ints]
 """By frame: int32 [2, h, w] quarter pixels of anchors, [3, h, w] corrections and sides of details."""
 
 
+@dataclass(frozen=True)
+class Motion:
+    """Motion of a GOP."""
+
+    chunk: int  # frames from one anchor to the next
+    vectors: Vectors
+
+
 @dataclass
 class Paths:
     """Where blocks lie in other pictures, as far as vectors are known."""
@@ -45,16 +53,17 @@ def as_tensors(fields: tuple[Ints, ...], device: torch.device) -> tuple[Tensor, 
     return tuple(torch.from_numpy(each.astype(np.float32))[None].to(device) for each in fields)
 
 
-def search(luma: Tensor, qualities: list[float], coarseness: float) -> Vectors:
+def search(luma: Tensor, chunk: int, qualities: list[float], coarseness: float) -> Motion:
     """Vectors of every predicted picture of a GOP, on the original pictures.
 
     Args:
-        luma: [T, 1, H, W] in [-0.5, 0.5]. qualities: crf of each level of the pyramid.
+        luma: [T, 1, H, W] in [-0.5, 0.5]. chunk: frames from one anchor to the next.
+        qualities: crf of each level of the pyramid.
         coarseness: of the quantiser steps behind the key frame.
     """
     found: Vectors = {}
     paths = Paths()
-    for node in (*anchors_of(luma.shape[0]), *details_of(luma.shape[0])):
+    for node in (*anchors_of(luma.shape[0], chunk), *details_of(luma.shape[0], chunk)):
         step = step_of(qualities[node.level]) * coarseness
         now, before = luma[node.frame : node.frame + 1], luma[node.before : node.before + 1]
         if node.after is None:
@@ -64,4 +73,4 @@ def search(luma: Tensor, qualities: list[float], coarseness: float) -> Vectors:
             vectors = search_between(now, before, luma[node.after : node.after + 1], whole, node.share, step)
         found[node.frame] = vectors[0].clamp(-LIMIT, LIMIT).cpu().numpy().astype(np.int32)
         paths.of(node, found[node.frame])
-    return found
+    return Motion(chunk, found)

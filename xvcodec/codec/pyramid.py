@@ -1,7 +1,8 @@
 """The order of pictures in a GOP of the hivae family: anchors a chunk apart, then what lies between, by halves.
 
 Anchors carry the global motion: each is predicted from the anchor before it alone. Every other picture is a detail: it lies
-amid two decoded pictures, and is predicted from both. Integers only; both sides build the same list.
+amid two decoded pictures, and is predicted from both. Integers only; both sides build the same list. How long chunks are is
+chosen for each GOP; the number of anchors tells it.
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-CHUNK = 8
-"""Frames from one anchor to the next: a power of two."""
-LEVELS = CHUNK.bit_length()
+CHUNKS = (1, 2, 4, 8)
+"""Frames from one anchor to the next."""
+LEVELS = CHUNKS[-1].bit_length()
 """Anchors are level 0, pictures amid two anchors level 1, and so on."""
 
 
@@ -40,15 +41,27 @@ def _amid(before: int, after: int, level: int, anchors: tuple[int, int]) -> list
             *_amid(middle, after, level + 1, anchors)]
 
 
+def chunk_of(frames: int, anchors: int) -> int:
+    """The length of chunks that gives a GOP so many anchors; where several do, they mean the same pictures.
+
+    Raises:
+        ValueError: none does.
+    """
+    for chunk in CHUNKS:
+        if len(anchors_of(frames, chunk)) == anchors:
+            return chunk
+    raise ValueError(f"{frames} frames have no {anchors} anchors")
+
+
 @lru_cache(maxsize=64)
-def anchors_of(frames: int) -> tuple[Node, ...]:
+def anchors_of(frames: int, chunk: int) -> tuple[Node, ...]:
     """Anchors of a GOP in order; a last chunk may be shorter."""
-    ends = [min(start + CHUNK, frames - 1) for start in range(0, frames - 1, CHUNK)]
+    ends = [min(start + chunk, frames - 1) for start in range(0, frames - 1, chunk)]
     return tuple(Node(end, start, None, 0, (end, end)) for start, end in zip([0, *ends], ends, strict=False))
 
 
 @lru_cache(maxsize=64)
-def details_of(frames: int) -> tuple[Node, ...]:
+def details_of(frames: int, chunk: int) -> tuple[Node, ...]:
     """All other pictures in the order of coding: each after the two that it is predicted from."""
-    return tuple(node for anchor in anchors_of(frames)
+    return tuple(node for anchor in anchors_of(frames, chunk)
                  for node in _amid(anchor.before, anchor.frame, 1, (anchor.before, anchor.frame)))

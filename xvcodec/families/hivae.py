@@ -18,7 +18,6 @@ from xvcodec.codec.coefficients import narrowest
 from xvcodec.codec.family import GopCodec
 from xvcodec.codec.fields import FieldContexts
 from xvcodec.codec.hivae import LATENT_SIZES, HivaeCodec, HivaeContexts
-from xvcodec.codec.pyramid import CHUNK
 from xvcodec.errors import ModelError
 from xvcodec.families.base import Family, Fitted
 from xvcodec.models import hivae_steps as steps
@@ -94,8 +93,8 @@ class HivaeFamily(Family):
         return steps.output_shapes(model, step, inputs)
 
     def runs(self, frames: int) -> Mapping[str, tuple[float, float]]:
-        """One key frame, an anchor a chunk, and all others amid two. Only the decoder paints."""
-        anchors = (frames - 1) / CHUNK
+        """One key frame, an anchor in four frames, and all others amid two. Only the decoder paints."""
+        anchors = (frames - 1) / 4
         times = {"key": 1.0, "anchor": anchors, "amid": frames - 1 - anchors}
         found = {f"{kind}.{what}": (count, decode * count) for kind, count in times.items()
                  for what, decode in (("analyse", 0.0), ("synthesise", 1.0))}

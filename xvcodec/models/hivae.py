@@ -40,7 +40,7 @@ class HivaeConfig:
     loop: tuple[int, int] = (64, 1)  # channels and blocks of the loop filters of predicted pictures, as of crossmodal
     mean: tuple[int, int, int] = (64, 1, 2)  # sizes of the decoder's two networks: see PainterConfig
     flow: tuple[int, int, int] = (96, 1, 2)
-    offsets: tuple[float, ...] = (-3.0, 0.0, 6.0, 10.0, 12.0)  # crf of key frames, anchors and each level between
+    offsets: tuple[float, ...] = (-4.0, 0.0, 8.0, 14.0, 18.0)  # crf of key frames, anchors and each level between
     least: int = LEAST  # narrowest table of the lowest frequency, as of crossmodal
     coarseness: float = 1.6  # of quantiser steps behind the key frame, against crossmodal's of the same crf
 

@@ -1,8 +1,8 @@
 """Clips as a decoder of the hivae family has them before it paints, coded once by the real codec and kept in a folder.
 
 `coded.bin` holds pictures of `SIZE` x `SIZE` pixels as 4:2:0 levels (uint8), of each GOP first all sources, then all decoded
-ones; `coded.jsonl` has a line for each GOP. Training may begin while more are coded. `symbols-N.npz` holds the integers of
-GOP N, for fitting contexts: of each predicted frame its vectors and its latent.
+ones; `coded.jsonl` has a line for each GOP. How far its anchors are apart is drawn. Training may begin while more are coded.
+`symbols-N.npz` holds the integers of GOP N, for fitting contexts: of each predicted frame its vectors and its latent.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from xvcodec.codec.coefficient_contexts import Ints
 from xvcodec.codec.coefficients import Take
 from xvcodec.codec.family import Planes
 from xvcodec.codec.hivae import HivaeCodec, Known
+from xvcodec.codec.hivae_chunks import TRIED
 from xvcodec.codec.pyramid import Node
 from xvcodec.codec.session import Session
 from xvcodec.models.painter import quarters
@@ -67,13 +68,14 @@ def code_clips(model: LoadedModel, clips: Clips, folder: Path, count: int) -> No
         for number in range(done, count):
             batch = clips.clips(1, CHUNKS, SIZE)
             planes, quality = Planes(batch.luma[0], batch.chroma[0]), float(clips.rng.uniform(*QUALITIES))
-            vectors = codec.analyse(planes, quality, guide)
-            loop, _ = codec.code(planes, vectors, quality, guide)
-            arrays = {f"vectors.{frame}": array.astype(np.int16) for frame, array in vectors.items()}
+            motion = codec.searched(planes, int(clips.rng.choice(TRIED)), quality)
+            loop, _ = codec.code(planes, motion, quality, guide)
+            arrays = {f"vectors.{frame}": array.astype(np.int16) for frame, array in motion.vectors.items()}
             np.savez_compressed(folder / f"symbols-{number}.npz", **arrays, **codec.taken())  # type: ignore[arg-type]
             order = range(len(planes.luma))
             decoded = Planes(*(torch.cat(each) for each in zip(*(loop.decoded[frame] for frame in order), strict=True)))
-            note = {"at": sink.tell(), "quality": [loop.quality[frame] for frame in order], "caption": batch.captions[0]}
+            note = {"at": sink.tell(), "chunk": motion.chunk, "quality": [loop.quality[frame] for frame in order],
+                    "painted": [loop.painted_at(frame) for frame in order], "caption": batch.captions[0]}
             for each in (planes, decoded):
                 both = torch.cat((each.luma.flatten(1), each.chroma.flatten(1)), dim=1)
                 sink.write(((both + 0.5) * 255.0).round().clamp(0.0, 255.0).to(torch.uint8).numpy().tobytes())
@@ -92,7 +94,7 @@ class Pairs:
 
     truth: Tensor  # [2 N, 24, S/4, S/4] as `quarters` gives them
     decoded: Tensor
-    quality: Tensor  # [2 N]
+    quality: Tensor  # [2 N] that they are painted at
     captions: list[str]
 
 
@@ -116,7 +118,7 @@ class CodedClips:
             crops = tuple(self._crop(note, which, first, top, left, size) for which in range(2))
             mirrored = rng.random() < 0.5
             found.append(tuple(crop.flip(-1) if mirrored else crop for crop in crops))  # type: ignore[arg-type]
-            quality += note["quality"][first : first + 2]
+            quality += note["painted"][first : first + 2]
             captions += [note["caption"]] * 2
         truth, decoded = (torch.cat(each) for each in zip(*found, strict=True))
         return Pairs(truth, decoded, torch.tensor(quality), captions)

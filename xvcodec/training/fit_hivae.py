@@ -38,6 +38,7 @@ class CodedGop:
     vectors: dict[int, Ints]  # [2 or 3, h, w]
     latents: dict[int, Ints]  # [h * w, L]
     quality: list[float]  # crf of each frame
+    chunk: int  # frames from one anchor to the next
 
 
 def coded_gops(folder: Path) -> list[CodedGop]:
@@ -51,14 +52,15 @@ def coded_gops(folder: Path) -> list[CodedGop]:
                 for name in arrays.files:
                     kind, _, frame = name.partition(".")
                     parts[kind][int(frame)] = arrays[name].astype(np.int32)
-            found.append(CodedGop(parts["vectors"], parts["latent"], json.loads(line)["quality"]))
+            note = json.loads(line)
+            found.append(CodedGop(parts["vectors"], parts["latent"], note["quality"], note["chunk"]))
     return found
 
 
 def through(gop: CodedGop, contexts: FieldContexts, taking: Callable[[Ints], Take]) -> None:
     """Go over the fields of a GOP in the order of coding; `taking` makes what takes the symbols of a field [C, h * w]."""
     known, frames = Known(), len(gop.quality)
-    for node in (*anchors_of(frames), *details_of(frames)):
+    for node in (*anchors_of(frames, gop.chunk), *details_of(frames, gop.chunk)):
         vectors = gop.vectors[node.frame]
         field = walk(SIDE, SIDE, contexts, known.earlier(node), taking(vectors.reshape(len(vectors), -1)))
         known.note(node, field, gop.latents[node.frame])
@@ -103,8 +105,8 @@ def rows_of(gops: Sequence[CodedGop], count: int, rng: np.random.Generator) -> d
     places = {"anchor": 0, "amid": 0}
     for gop in gops:
         frames = len(gop.quality)
-        places["anchor"] += SIDE * SIDE * len(anchors_of(frames))
-        places["amid"] += SIDE * SIDE * len(details_of(frames))
+        places["anchor"] += SIDE * SIDE * len(anchors_of(frames, gop.chunk))
+        places["amid"] += SIDE * SIDE * len(details_of(frames, gop.chunk))
     for gop in gops:
         for kind, parts in _rows(gop, {kind: count / places[kind] for kind in KINDS}, rng):
             found[kind].append(parts)
@@ -114,7 +116,7 @@ def rows_of(gops: Sequence[CodedGop], count: int, rng: np.random.Generator) -> d
 def _rows(gop: CodedGop, share: dict[str, float],
           rng: np.random.Generator) -> Iterator[tuple[str, tuple[NDArray[np.generic], ...]]]:
     known = Known()
-    for node in (*anchors_of(len(gop.quality)), *details_of(len(gop.quality))):
+    for node in (*anchors_of(len(gop.quality), gop.chunk), *details_of(len(gop.quality), gop.chunk)):
         latent, kind = gop.latents[node.frame], "amid" if node.level else "anchor"
         beside, seen = known.beside(node), sizes_of(latent)
         size = np.minimum(np.abs(latent), LARGE).astype(np.uint8)

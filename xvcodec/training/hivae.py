@@ -1,9 +1,10 @@
 """Training of hivae models: clips are coded by the codec itself, and the painters learn what that lost.
 
-Image path and loop filters are those of a crossmodal model and stay as they are. `mean` learns by squared error. `flow`
-learns two things in turn: straight lines from noise to what the mean still lacks (rectified flow), and its own one and two
-steps from noise, judged by the features of SqueezeNet, which is what makes few steps enough. Pictures come in pairs of
-neighbours with the same noise, and what is drawn has to change from one to the other as the clip does: flicker costs.
+Image path and loop filters are those of a crossmodal model and stay as they are. `mean` learns by squared error and
+MS-SSIM. `flow` learns two things in turn: straight lines from noise to what the mean still lacks (rectified flow), and its
+own one and two steps from noise, judged by SqueezeNet's features and MS-SSIM, which is what makes few steps enough.
+Pictures come in pairs of neighbours with the same noise, and what is drawn has to change from one to the other as the clip
+does: flicker costs.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from xvcodec.training.coded_clips import CodedClips, code_clips
 from xvcodec.training.data import Clips
 from xvcodec.training.features import Features, rgb_of
 from xvcodec.training.recipe import Recipe
+from xvcodec.training.structure import dissimilarity
 from xvcodec.training.task import Figures, Task, Texts
 
 LINES, TWICE = 0, 1
@@ -43,6 +45,7 @@ class HivaeRecipe(Recipe):
     gops: int = 100  # coded before training begins, unless the cache holds them
     features: float = 1.0  # weight of a SqueezeNet distance against a squared error of one unit
     change: float = 1.0  # weight of the squared error of changes from picture to picture
+    structure: float = 10.0  # weight of the dissimilarity (MS-SSIM) of either painter's luma
 
 
 RECIPES = {
@@ -91,15 +94,17 @@ class HivaeTask(Task):
             with torch.set_grad_enabled(self.steps % 2 == 0):
                 mean = decoded + self.model.mean(decoded, q, text, mask) * unit
             error = ((truth - mean) / unit).square().mean()
+            alike = dissimilarity(wholes(mean)[0], wholes(truth)[0])
             missing = (truth - mean.detach()) / unit
             condition = (mean.detach(), q, text, mask)
             draw = self._lines if self.steps % 4 == LINES and self.steps < self.recipe.lines else self._drawn
             loss, figures = draw(condition, missing, truth)
-        (loss + error if error.requires_grad else loss).backward()
+        (loss + error + self.recipe.structure * alike if error.requires_grad else loss).backward()
         update()
         self.steps += 1
         before = ((truth - decoded) / unit).square().mean()
-        return Figures(figures | {"rough": before, "mean_loss": error.detach()}, self.recipe.size**2 * len(q))
+        lost = {"rough": before, "mean_loss": error.detach(), "mean_unlike": alike.detach()}
+        return Figures(figures | lost, self.recipe.size**2 * len(q))
 
     def _lines(self, condition: tuple[Tensor, ...], missing: Tensor, truth: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Rectified flow: what is missing, seen from somewhere on the line that leads to it from noise."""
@@ -118,10 +123,11 @@ class HivaeTask(Task):
                 state, time = torch.lerp(state, self.model.flow(*condition, state, time), 0.5), time + 0.5
         detail = self.model.flow(*condition, state, time)
         mean, q = condition[0], condition[1]
-        drawn, wanted = (rgb_of(*wholes(planes[::2])) for planes in (mean + detail * unit_of(q), truth))  # one of each pair
-        seen, off = self.features(drawn, wanted), detail - missing
+        drawn, wanted = (wholes(planes[::2]) for planes in (mean + detail * unit_of(q), truth))  # one of each pair
+        seen, unlike = self.features(rgb_of(*drawn), rgb_of(*wanted)), dissimilarity(drawn[0], wanted[0])
+        off = detail - missing
         stay, change = off.square().mean(), (off[1::2] - off[::2]).square().mean()
-        loss = self.recipe.features * seen + stay + self.recipe.change * change
+        loss = self.recipe.features * seen + stay + self.recipe.change * change + self.recipe.structure * unlike
         name = "twice" if self.steps % 4 == TWICE else "once"
         return loss, {f"{name}_loss": loss.detach(), f"{name}_seen": seen.detach(), f"{name}_error": stay.detach(),
-                      f"{name}_change": change.detach()}
+                      f"{name}_change": change.detach(), f"{name}_unlike": unlike.detach()}

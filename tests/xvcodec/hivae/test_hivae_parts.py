@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,29 +13,56 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from xvc_bitstream.errors import DamagedError
 
+from xvcodec.codec.family import PassStream, Planes
 from xvcodec.codec.field_contexts import FieldContexts, Ints
+from xvcodec.codec.hivae_chunks import LOOKED_AT, best_chunk
 from xvcodec.codec.hivae_motion import Paths
 from xvcodec.codec.noise import noise
-from xvcodec.codec.pyramid import CHUNK, anchors_of, details_of
+from xvcodec.codec.pyramid import CHUNKS, anchors_of, chunk_of, details_of
 from xvcodec.codec.vectors import Field, Passes, reading, walk, writing
+from xvcodec.families import family
 from xvcodec.models.painter import Painter, PainterConfig, quarters, wholes
 
 
-@given(st.integers(1, 70))
-def test_every_frame_comes_once_and_after_those_it_needs(frames: int) -> None:
+@given(st.integers(1, 70), st.sampled_from(CHUNKS))
+def test_every_frame_comes_once_and_after_those_it_needs(frames: int, chunk: int) -> None:
     known = {0}
-    for node in (*anchors_of(frames), *details_of(frames)):
+    for node in (*anchors_of(frames, chunk), *details_of(frames, chunk)):
         assert node.before in known and (node.after is None or node.after in known) and node.frame not in known
-        assert node.level <= CHUNK.bit_length() - 1 and (node.after is None) == (node.level == 0)
+        assert node.level <= chunk.bit_length() - 1 and (node.after is None) == (node.level == 0)
         known.add(node.frame)
     assert known == set(range(frames))
 
 
+@given(st.integers(1, 300), st.sampled_from(CHUNKS))
+def test_number_of_anchors_tells_the_pyramid(frames: int, chunk: int) -> None:
+    found = chunk_of(frames, len(anchors_of(frames, chunk)))
+    assert anchors_of(frames, found) == anchors_of(frames, chunk) and details_of(frames, found) == details_of(frames, chunk)
+    with pytest.raises(ValueError, match="anchors"):
+        chunk_of(frames, frames)
+
+
+@pytest.mark.parametrize(("lasts", "spends", "best"), [(8.0, 2.0, 2), (0.0, 2.0, 4), (8.0, 1e6, 4)])
+def test_anchors_are_near_where_quality_is_worth_the_bits(lasts: float, spends: float, best: int) -> None:
+    """`lasts` is how much better, in dB, pictures are with near anchors; `spends` how many times the bits they cost."""
+    planes = Planes(torch.zeros(LOOKED_AT, 1, 32, 32), torch.zeros(LOOKED_AT, 2, 16, 16))
+    tables = family("hivae").fitted(None).tables
+
+    def code(some: Planes, chunk: int) -> Any:
+        better, count = (lasts, spends) if chunk == 2 else (0.0, 1.0)
+        decoded = {frame: (torch.full((1, 1, 32, 32), 0.1 * 10 ** (-better / 20)),) for frame in range(LOOKED_AT)}
+        symbols = np.ones(round(10 * count), np.int32)
+        passes = [(symbols, np.full(symbols.shape, 9, np.uint8))]
+        return SimpleNamespace(decoded=decoded), [PassStream("any", symbols.shape, passes)]
+
+    assert best_chunk(planes, tables, code) == best
+
+
 def test_paths_without_corrections_are_straight() -> None:
     paths = Paths()
-    anchor = anchors_of(9)[0]
+    anchor = anchors_of(9, 8)[0]
     paths.of(anchor, np.full((2, 1, 1), 80, np.int32))
-    for node in details_of(9):
+    for node in details_of(9, 8):
         forward, backward, sides = paths.of(node, np.zeros((3, 1, 1), np.int32))
         assert forward[0, 0, 0] == 10 * (node.frame - node.before) and not sides.any()
         assert node.after is not None and backward[0, 0, 0] == 10 * (node.frame - node.after)

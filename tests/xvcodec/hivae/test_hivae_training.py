@@ -21,6 +21,7 @@ from xvcodec.training.features import distance
 from xvcodec.training.fit_fields import fit_survey
 from xvcodec.training.hivae import RECIPES, HivaeTask
 from xvcodec.training.rate import laplace_tables
+from xvcodec.training.structure import dissimilarity
 
 SIDE, FRAMES = 32, 9
 
@@ -90,3 +91,11 @@ def test_distance_is_that_of_unit_vectors() -> None:
     units = [torch.nn.functional.normalize(each, dim=1) for each in (one, other)]
     assert float(distance(one, other)) == pytest.approx(float((units[0] - units[1]).square().sum(1).mean()), abs=1e-5)
     assert float(distance(one, one)) == pytest.approx(0.0, abs=1e-5)
+
+
+def test_dissimilarity_sees_lost_structure_and_not_brightness() -> None:
+    picture = torch.rand(2, 1, 96, 80, generator=torch.Generator().manual_seed(1)) - 0.5
+    flat = torch.nn.functional.avg_pool2d(picture, 5, 1, 2, count_include_pad=False)
+    assert float(dissimilarity(picture, picture)) == pytest.approx(0.0, abs=1e-5)
+    assert float(dissimilarity(picture + 0.1, picture)) == pytest.approx(0.0, abs=1e-4)
+    assert 0.1 < float(dissimilarity(flat, picture)) < float(dissimilarity(-picture, picture)) < 2.0

@@ -1,0 +1,42 @@
+"""MS-SSIM of luma as a loss (Wang et al., 2003): windows and scales of `xvcodec.metrics.msssim`, summed, not multiplied."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+SHARES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+"""What each scale counts, the finest first."""
+WINDOW, DEVIATION = 11, 1.5
+"""Side and standard deviation of the Gaussian window, pixels."""
+STABLE = 0.03**2
+"""What keeps flat windows from dividing by zero, for a range of one."""
+
+
+def dissimilarity(one: Tensor, other: Tensor) -> Tensor:
+    """1 - contrast and structure of planes [N, 1, H, W] in a range of one, mean over the scales that a window fits into."""
+    total, shares = one.new_zeros((), dtype=torch.float32), 0.0
+    with torch.autocast(one.device.type, enabled=False):  # variances are differences of large numbers
+        pair = torch.cat((one, other)).float()
+        for share in SHARES:
+            if min(pair.shape[-2:]) < WINDOW:
+                break
+            total, shares = total + share * (1.0 - _alike(*pair.chunk(2)).mean()), shares + share
+            pair = F.avg_pool2d(pair, 2)
+    return total / shares
+
+
+def _alike(one: Tensor, other: Tensor) -> Tensor:
+    """Contrast and structure of each window, -1 to 1."""
+    rows, columns = (_windows(size, one.device) for size in one.shape[-2:])
+    seen = rows @ torch.stack((one, other, one * one, other * other, one * other)) @ columns.T
+    a, b, aa, bb, ab = seen.unbind()
+    return (2.0 * (ab - a * b) + STABLE) / (aa - a * a + bb - b * b + STABLE)
+
+
+def _windows(size: int, device: torch.device) -> Tensor:
+    """Gaussian weights of each window that lies within `size` samples, [size - WINDOW + 1, size]."""
+    away = torch.arange(size, device=device) - torch.arange(size - WINDOW + 1, device=device)[:, None] - WINDOW // 2
+    weights = torch.exp(away.float().square() / (-2.0 * DEVIATION**2)) * (away.abs() <= WINDOW // 2)
+    return weights / weights.sum(1, keepdim=True)
