@@ -14,6 +14,7 @@ from torch import Tensor
 
 from xvcodec.codec.coefficient_contexts import TOP, UNIT, CoefficientContexts
 from xvcodec.codec.field_contexts import EDGES
+from xvcodec.codec.quantise import SKIP
 from xvcodec.codec.quincunx import quincunx
 from xvcodec.models.crossmodal import BETWEEN
 
@@ -22,6 +23,7 @@ class BatchContexts:
     """The contexts of one kind of picture on a device."""
 
     def __init__(self, contexts: CoefficientContexts, device: torch.device | str = "cpu") -> None:
+        self.always = torch.from_numpy(contexts.layout.groups[0]).to(device)  # no narrow table skips the lowest frequency
         self.around, self.own, self.other, self.bias, self.tables, self.edges = (
             torch.from_numpy(array).to(device) for array in (
                 *contexts.matrices(), contexts.bias.astype(np.float32),
@@ -50,6 +52,7 @@ class BatchContexts:
                     sums[:, places] += known[:, near].sum(1) @ weights
             channels = torch.arange(sums.shape[-1], device=sums.device)
             tables = self.tables[channels, torch.bucketize(sums, self.edges, right=True)]
+            tables[..., self.always] = tables[..., self.always].clamp_min(SKIP)
             expected = (sums / UNIT).clamp_min(1.0 / UNIT)
         return _latent(expected, height, width), _latent(tables, height, width)
 

@@ -14,7 +14,7 @@ from xvcodec.codec.crossmodal import PRICE
 from xvcodec.codec.crossmodal_contexts import CrossmodalContexts
 from xvcodec.codec.qualities import quality_between
 from xvcodec.codec.quantise import SKIP, Quantiser
-from xvcodec.models.crossmodal import FAST, Crossmodal
+from xvcodec.models.crossmodal import FAST, LEAST, Crossmodal
 from xvcodec.training.contexts import BatchContexts, batch_contexts, sizes_of
 from xvcodec.training.crossmodal import frames_of, loss_of, windows
 from xvcodec.training.rate import geometric_bits, laplace_bits, laplace_tables, lowered, quantised, scale_of
@@ -78,7 +78,7 @@ def walked(latent: Floats, quality: float, other: Sizes | None) -> tuple[Ints, I
     tables, spent = laplace_tables(), 0.0
     quantiser, chosen = Quantiser(tables, PRICE, SKIP), np.zeros(latent.shape, np.int32)
 
-    contexts = Contexts(CrossmodalContexts.default().latents["anchor"])
+    contexts = Contexts(CrossmodalContexts.default().latents["anchor"], LEAST)
 
     def take(places: np.ndarray, channels: slice, table: np.ndarray) -> Ints:
         nonlocal spent
@@ -102,7 +102,7 @@ def test_contexts_are_those_of_the_codec(beside: bool) -> None:
     def batch(rows: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(rows.T.astype(np.float32)).reshape(1, -1, 5, 7)
 
-    contexts, q = BatchContexts(CrossmodalContexts.default().latents["anchor"]), torch.tensor([33.7])
+    contexts, q = BatchContexts(CrossmodalContexts.default().latents["anchor"], LEAST), torch.tensor([33.7])
     near = None if other is None else batch(other)
     assert torch.equal(contexts(batch(symbols), q, near)[1].float(), batch(tables))
     found, _, estimated = settle(batch(latent), lambda _: 0.0, lambda known: contexts(known, q, near))
