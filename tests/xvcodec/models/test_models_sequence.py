@@ -102,7 +102,7 @@ def test_contexts_are_those_of_the_codec(beside: bool) -> None:
     def batch(rows: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(rows.T.astype(np.float32)).reshape(1, -1, 5, 7)
 
-    contexts, q = BatchContexts(CrossmodalContexts.default().latents["anchor"], LEAST), torch.tensor([33.7])
+    contexts, q = BatchContexts(CrossmodalContexts.default().latents["anchor"]), torch.tensor([33.7])
     near = None if other is None else batch(other)
     assert torch.equal(contexts(batch(symbols), q, near)[1].float(), batch(tables))
     found, _, estimated = settle(batch(latent), lambda _: 0.0, lambda known: contexts(known, q, near))
