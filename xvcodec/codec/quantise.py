@@ -17,8 +17,9 @@ class Quantiser:
     """Rate-distortion optimised rounding against the very tables that will code the symbols.
 
     Symbols whose table is below `skip` are zero: they are not coded. A symbol k >= 1 is lowered by one when
-    (r - k + 1)^2 - (r - k)^2 < price * bits saved, r in quantiser steps; beyond 2 a table is taken to
-    fall as fast as from 1 to 2. Where errors have a weight, the price is divided by it. The decoder knows nothing of it.
+    (r - k + 1)^2 - (r - k)^2 < price * bits saved, r in quantiser steps, and is zero wherever that says so of 1; beyond
+    2 a table is taken to fall as fast as from 1 to 2. Where errors have a weight, the price is divided by it. The
+    decoder knows nothing of it.
     """
 
     def __init__(self, tables: TableSet, price: float, skip: int) -> None:
