@@ -16,7 +16,7 @@ from pathlib import Path
 import av
 import numpy as np
 import torch
-from p_frame_study import PLAIN, _frame, _picture
+from p_frame_study import PLAIN, frame_of, picture_of
 from xvc_bitstream.coders.base import bits
 
 from xvcodec.codec.chunks import shares
@@ -47,14 +47,14 @@ def x264(frames: list[Frame], qp: int, options: str) -> tuple[float, list[Frame]
         stream = sink.add_stream("libx264", rate=25, options={"qp": str(OUTER), "x264-params": params})
         stream.height, stream.width, stream.pix_fmt = *frames[0].y.shape, "yuv420p"
         for number, frame in enumerate([*frames, None]):
-            picture = _picture(frame) if frame else None
+            picture = picture_of(frame) if frame else None
             if picture:
                 picture.pts = number
             for packet in stream.encode(picture):
                 sizes[packet.pts] = packet.size
                 sink.mux(packet)
     with av.open(BytesIO(file.getvalue()), "r") as source:
-        decoded = [_frame(picture, like) for picture, like in zip(source.decode(video=0), frames, strict=True)]
+        decoded = [frame_of(picture, like) for picture, like in zip(source.decode(video=0), frames, strict=True)]
     return sum(size for _, size in sorted(sizes.items())[1:-1]), decoded
 
 

@@ -49,19 +49,21 @@ def x264(pair: list[Frame], qp: int, options: str) -> tuple[int, list[Frame]]:
         stream = sink.add_stream("libx264", rate=25, options={"qp": str(qp), "bf": "0", "x264-params": params})
         stream.height, stream.width, stream.pix_fmt = *pair[0].y.shape, "yuv420p"
         for frame in [*pair, None]:
-            for packet in stream.encode(_picture(frame) if frame else None):
+            for packet in stream.encode(picture_of(frame) if frame else None):
                 sizes.append(packet.size)
                 sink.mux(packet)
     with av.open(BytesIO(file.getvalue()), "r") as source:
-        return sizes[1], [_frame(picture, like) for picture, like in zip(source.decode(video=0), pair, strict=True)]
+        return sizes[1], [frame_of(picture, like) for picture, like in zip(source.decode(video=0), pair, strict=True)]
 
 
-def _picture(frame: Frame) -> av.VideoFrame:
+def picture_of(frame: Frame) -> av.VideoFrame:
+    """An 8-bit 4:2:0 frame for FFmpeg."""
     stacked = np.concatenate([plane.ravel() for plane in frame.planes]).reshape(-1, frame.y.shape[1])
     return av.VideoFrame.from_ndarray(stacked, format="yuv420p")
 
 
-def _frame(picture: av.VideoFrame, like: Frame) -> Frame:
+def frame_of(picture: av.VideoFrame, like: Frame) -> Frame:
+    """The inverse, with everything but the planes as in `like`."""
     flat: NDArray[np.uint8] = np.asarray(picture.to_ndarray(format="yuv420p"), np.uint8).ravel()
     planes = []
     for plane in like.planes:

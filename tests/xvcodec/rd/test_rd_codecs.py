@@ -177,4 +177,4 @@ def test_captions_and_weights_belong_to_the_identity(tmp_path: Path) -> None:
     codec = parse("crossmodal-fast")
     assert "weights" in codec.version
     assert parse("crossmodal:preset=fast").version == codec.version != parse("crossmodal").version
-    assert pickle.loads(pickle.dumps(codec)).name == codec.name
+    assert b"crossmodal-fast" in pickle.dumps(codec), "it is sent to worker processes"
