@@ -27,6 +27,7 @@ from xvcodec.codec.fields import encode_fields
 from xvcodec.codec.measure import psnr_rgb
 from xvcodec.codec.planes import to_frames, to_planes
 from xvcodec.codec.session import Session
+from xvcodec.codec.shifts import shift
 from xvcodec.media.types import Frame, VideoInfo
 from xvcodec.models.coder import AREA
 from xvcodec.models.crossmodal import BETWEEN
@@ -81,11 +82,11 @@ def ours(session: Session, frames: list[Frame], outer: list[Frame], info: VideoI
     def spent(passes: list[tuple[np.ndarray, np.ndarray]]) -> float:
         return sum(bits(symbols, index, session.model.tables) for symbols, index in passes) / 8
 
-    with_them, without = (spent(encode_fields(each.numpy().astype(np.int32), [BETWEEN], codec.fields))
+    with_them, without = (spent(encode_fields(each.numpy().astype(np.int32), [BETWEEN], codec.fields, codec.prices))
                           for each in (fields, straight))
     vectors = with_them - without
     shown = to_frames(decoded, [0] * BETWEEN, [0] * BETWEEN, info.height, info.width, 8)
-    return vectors + spent(pass_.passes["between"]), _quality(frames[1:-1], shown, info), vectors
+    return vectors + spent(shift(pass_.passes["between"], codec.prices)), _quality(frames[1:-1], shown, info), vectors
 
 
 def _quality(frames: list[Frame], shown: list[Frame], info: VideoInfo) -> float:

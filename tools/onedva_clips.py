@@ -52,4 +52,5 @@ def motion(name: str, planes: Planes, price: float, quality: float, kept: Path |
 
 def bits_of(codec: OnedvaCodec, stream: PassStream) -> float:
     """About what a stream takes, in bits; escaped symbols count as the largest ones."""
-    return sum(float(codec.cost[table, np.clip(symbols, -REACH, REACH) + REACH].sum()) for symbols, table in stream.passes)
+    cost = codec.prices.bits
+    return sum(float(cost[table, np.clip(symbols, -REACH, REACH) + REACH].sum()) for symbols, table in stream.passes)

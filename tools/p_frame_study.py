@@ -28,6 +28,7 @@ from xvcodec.codec.fields import encode_fields
 from xvcodec.codec.measure import psnr_rgb
 from xvcodec.codec.planes import to_frames, to_planes
 from xvcodec.codec.session import Session
+from xvcodec.codec.shifts import shift
 from xvcodec.media.types import Frame, VideoInfo
 from xvcodec.models.coder import AREA
 from xvcodec.models.search import search_forward, step_of
@@ -86,7 +87,7 @@ def ours(session: Session, pair: list[Frame], reference: Frame, info: VideoInfo,
     pass_ = EncodingPass(codec, {"anchor": quality}, session.guidance(""), [0])
     state = (known.luma.float(), known.chroma.float(), fields[:, 0])
     decoded = Planes(*pass_.predicted("anchor", luma, chroma, state))
-    spent = [*encode_fields(whole, [0], codec.fields), *pass_.passes["anchor"]]
+    spent = [*encode_fields(whole, [0], codec.fields, codec.prices), *shift(pass_.passes["anchor"], codec.prices)]
     size = sum(bits(symbols, index, session.model.tables) for symbols, index in spent) / 8
     frame = to_frames(decoded, [0], [0], info.height, info.width, 8)[0]
     return size, psnr_rgb(pair[1], frame, info)

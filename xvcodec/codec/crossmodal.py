@@ -29,6 +29,7 @@ from xvcodec.codec.fields import decode_fields, encode_fields
 from xvcodec.codec.qualities import levels_of, quality_between
 from xvcodec.codec.quality_maps import UNIT, decode_maps, encode_maps
 from xvcodec.codec.quantise import Quantiser
+from xvcodec.codec.shifts import Prices, shifting
 from xvcodec.models.coder import AREA
 from xvcodec.models.crossmodal import BETWEEN, Crossmodal
 from xvcodec.models.warp import BLOCK
@@ -61,7 +62,7 @@ class CrossmodalCodec(ClosedLoop):
         assert isinstance(model.module, Crossmodal)
         self.module, self.runtime = model.module, runtime
         contexts: CrossmodalContexts = model.extras
-        self.fields = contexts.fields
+        self.fields, self.prices = contexts.fields, Prices(model.tables)
         self.contexts = {kind: Contexts(each, self.module.config.least) for kind, each in contexts.latents.items()}
         self.quantiser = Quantiser(model.tables, PRICE, NONE + 1)
 
@@ -91,7 +92,8 @@ class CrossmodalCodec(ClosedLoop):
                 decoded.append((middle[0][:count], middle[1][:count]))
             decoded.append(after)
             before, at = after, end
-        motion = PassStream("fields", analysis.fields.shape, encode_fields(analysis.fields, used, self.fields))
+        passes = encode_fields(analysis.fields, used, self.fields, self.prices)
+        motion = PassStream("fields", analysis.fields.shape, passes)
         qualities = [PassStream("qualities", levels.shape, encode_maps(levels))] if levels.any() else []
         pictures = Planes(*(torch.cat(parts) for parts in zip(*decoded, strict=True)))
         return CodedGop([*pass_.streams(), motion, *qualities], lambda: pictures)
@@ -132,9 +134,10 @@ class CrossmodalCodec(ClosedLoop):
         latents = known | {kind: found}
         if len(found):
             with read.passes(f"{kind}.y", found.shape) as read_pass:
+                take = coefficients_from(shifting(read_pass, len(self.prices.tables)))
                 for number, quality in enumerate(qualities):
                     other = sizes_beside(kind, number, used, latents)
-                    walked = self.contexts[kind].walk(whole_qualities(quality, scale), other, coefficients_from(read_pass))
+                    walked = self.contexts[kind].walk(whole_qualities(quality, scale), other, take)
                     found[number] = walked.T.reshape(found.shape[1:])
         return found
 

@@ -14,6 +14,7 @@ from xvcodec.codec.coefficient_contexts import Floats, Ints
 from xvcodec.codec.coefficients import NONE, Sizes, sizes_of
 from xvcodec.codec.family import Guide, PassStream
 from xvcodec.codec.masking import Masking, frequency_weights
+from xvcodec.codec.shifts import shift
 from xvcodec.models.coder import AREA
 from xvcodec.models.crossmodal import BETWEEN
 from xvcodec.models.warp import BLOCK
@@ -92,7 +93,7 @@ class EncodingPass:
 
     def streams(self) -> list[PassStream]:
         """All latents, pictures stacked."""
-        return [PassStream(f"{kind}.y", (len(each), *each[0].shape), self.passes[kind])
+        return [PassStream(f"{kind}.y", (len(each), *each[0].shape), shift(self.passes[kind], self.codec.prices))
                 for kind, each in self.latents.items()]
 
 

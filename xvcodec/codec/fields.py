@@ -5,8 +5,9 @@ and those amid four known direct ones. A component is predicted by the mean of i
 spacing, where 8x8 blocks may leave their 16x16 block's vector, by that vector. All chunks
 go together in a wave: wave n codes step n of the anchors' horizontal components, step n - 1 of their vertical ones,
 and each further role (see `ROLES`) one step later still, so that every component sees what it depends on and a GOP
-needs only `PASSES` calls of the entropy coder: two for each wave, the signs of all residuals (most are zero) and the sizes
-of those that are not. The third component is the blur of an anchor's prediction, or the side of a correction's.
+needs only `PASSES` calls of the entropy coder: one for the shifts of tables, then two for each wave, the signs of all
+residuals (most are zero) and the sizes of those that are not. The third component is the blur of an anchor's prediction, or
+the side of a correction's.
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ from numpy.typing import NDArray
 from xvc_bitstream.errors import DamagedError
 
 from xvcodec.codec.field_contexts import COMPONENTS, ROLES, FieldContexts, Ints
+from xvcodec.codec.field_shifts import Survey, shape_of, shifted
 from xvcodec.codec.quincunx import STEPS, Step, quincunx
+from xvcodec.codec.shifts import Prices, said, tables_of, within
 from xvcodec.errors import UsageError
 
-__all__ = ["LIMIT", "PASSES", "FieldContexts", "Read", "decode_fields", "encode_fields", "folded", "limit", "predict",
-           "unfolded"]
+__all__ = ["LIMIT", "PASSES", "FieldContexts", "Part", "Read", "decode_fields", "encode_fields", "folded", "limit",
+           "predict", "unfolded", "waves"]
 
 CORRECTIONS = 3
 LIMIT = 2047
@@ -31,20 +34,27 @@ LIMIT = 2047
 SIDES = 1
 """Blurs and sides are -1, 0 and 1."""
 WAVES = STEPS + COMPONENTS - 1 + ROLES - 1
-PASSES = 2 * WAVES
+PASSES = 1 + 2 * WAVES
 Read = Callable[[NDArray[np.uint8]], Ints]
 """Table indices uint8 [n] of the next symbols -> symbols int32 [n]."""
 
 
 @dataclass(frozen=True)
-class _Part:
+class Part:
     """What one role and component bring to a wave, for P places and n fields."""
 
     role: int
     component: int
+    step: int  # of the quincunx
     places: NDArray[np.intp]  # [P]
     prediction: Ints  # [P, n]
-    index: NDArray[np.uint8]  # tables of signs and sizes, [2, P, n]
+    index: NDArray[np.uint8]  # tables of signs and sizes as the contexts name them, [2, P, n]
+    quiet: NDArray[np.bool_]  # where nothing that the contexts know of has moved, [P, n]
+
+    def shifted(self, shifts: Ints) -> NDArray[np.uint8]:
+        """Tables as a GOP with some shifts has them, [2, P * n]."""
+        own = shifts[:, self.role, self.component]
+        return shifted(self.index, self.quiet, self.step, own).reshape(2, -1)
 
 
 class _Wave:
@@ -59,11 +69,12 @@ class _Wave:
         rest = [(c, slot) for c in range(chunks) for slot in range(1, used[c] + 1) if slot != first[c]]
         cells = [[(c, 0) for c in range(chunks)], [(c, slot) for c, slot in enumerate(first) if slot], rest]
         self.cells = [np.array(pairs, np.intp).reshape(-1, 2).T for pairs in cells]  # [2, n]: chunks and slots
+        self.roles = sum(bool(pairs) for pairs in cells)
         empty = [[np.zeros((height * width, len(pairs)), np.int32) for _ in range(COMPONENTS)]
                  for role, pairs in enumerate(cells)]
         self.values, self.residuals = empty, [[plane.copy() for plane in planes] for planes in empty]
 
-    def parts(self, number: int, contexts: FieldContexts) -> Iterator[_Part]:
+    def parts(self, number: int, contexts: FieldContexts) -> Iterator[Part]:
         """The parts of wave `number`, predicted from what the waves before it have filled in."""
         for role in range(ROLES):
             for component in range(COMPONENTS):
@@ -71,7 +82,7 @@ class _Wave:
                 if 0 <= step < STEPS and self.cells[role].size and self.steps[step].places.size:
                     yield self._part(role, component, step, contexts)
 
-    def _part(self, role: int, component: int, step: int, contexts: FieldContexts) -> _Part:
+    def _part(self, role: int, component: int, step: int, contexts: FieldContexts) -> Part:
         here, chunks = self.steps[step], self.cells[role][0]
         prediction, spread = predict(self.values[role][component], here)
         features = [spread, np.abs(prediction), self._size(role, range(component), here.places) if component else None]
@@ -80,14 +91,15 @@ class _Wave:
             alike = (component,) if earlier or component < 2 else (0, 1)
             features.append(self._size(earlier, alike, here.places)[:, columns])
         index = contexts.index(role, component, step, features)
-        return _Part(role, component, here.places, prediction, index)
+        quiet = ~np.any([feature for feature in features if feature is not None], axis=0)
+        return Part(role, component, step, here.places, prediction, index, quiet)
 
     def _size(self, role: int, components: Iterable[int], places: NDArray[np.intp]) -> Ints:
         """Summed sizes of residuals at some places, [P, n]."""
         total: Ints = sum(np.abs(self.residuals[role][component][places]) for component in components)  # type: ignore[assignment]
         return total
 
-    def fill(self, part: _Part, residuals: NDArray[np.int64]) -> None:
+    def fill(self, part: Part, residuals: NDArray[np.int64]) -> None:
         """Note decoded residuals [P, n]; raises DamagedError where a vector would leave its range."""
         values = residuals + part.prediction
         if np.abs(values).max(initial=0) > limit(part.component):
@@ -96,19 +108,8 @@ class _Wave:
         self.residuals[part.role][part.component][part.places] = residuals
 
 
-def encode_fields(fields: Ints, used: Sequence[int], contexts: FieldContexts) -> list[tuple[Ints, NDArray[np.uint8]]]:
-    """Motion fields to symbols.
-
-    Args:
-        fields: int32 [chunks, 4, 3, h, w]: anchor field and corrections of each chunk; quarter pixels within +-LIMIT,
-            blurs and sides within +-SIDES.
-        used: number of corrections in each chunk, 0 to 3; the others must be zero and cost nothing.
-        contexts: as the decoder will have them.
-    Returns:
-        PASSES pairs of symbols int32 [n] and table indices uint8 [n]; n may be 0.
-    Raises:
-        UsageError: the fields are not as described.
-    """
+def waves(fields: Ints, used: Sequence[int], contexts: FieldContexts) -> Iterator[list[tuple[Part, Ints]]]:
+    """The parts of each wave of some fields, with residuals [P, n]; arguments and errors as of `encode_fields`."""
     if fields.ndim != 5 or fields.shape[1:3] != (1 + CORRECTIONS, COMPONENTS) or fields.dtype != np.int32:
         raise UsageError(f"motion fields must be int32 [chunks, 4, {COMPONENTS}, h, w]")
     if any(fields[:, :, component].size and np.abs(fields[:, :, component]).max() > limit(component)
@@ -120,14 +121,41 @@ def encode_fields(fields: Ints, used: Sequence[int], contexts: FieldContexts) ->
     area = fields.shape[3] * fields.shape[4]
     truth = [[np.ascontiguousarray(fields[chunks, slots, component].reshape(chunks.size, area).T)
               for component in range(COMPONENTS)] for role, (chunks, slots) in enumerate(wave.cells)]
-    passes = []
     for number in range(WAVES):
-        parts = list(wave.parts(number, contexts))
-        residuals = [truth[part.role][part.component][part.places] - part.prediction for part in parts]
-        for part, own in zip(parts, residuals, strict=True):
+        found = [(part, truth[part.role][part.component][part.places] - part.prediction)
+                 for part in wave.parts(number, contexts)]
+        for part, own in found:
             wave.fill(part, own.astype(np.int64))
-        flat = np.concatenate([np.zeros(0, np.int32), *(own.ravel() for own in residuals)])
-        signs, sizes = _indices(parts)
+        yield found
+
+
+def encode_fields(fields: Ints, used: Sequence[int], contexts: FieldContexts,
+                  prices: Prices) -> list[tuple[Ints, NDArray[np.uint8]]]:
+    """Motion fields to symbols.
+
+    Args:
+        fields: int32 [chunks, 4, 3, h, w]: anchor field and corrections of each chunk; quarter pixels within +-LIMIT,
+            blurs and sides within +-SIDES.
+        used: number of corrections in each chunk, 0 to 3; the others must be zero and cost nothing.
+        contexts: as the decoder will have them.
+        prices: what symbols cost.
+    Returns:
+        PASSES pairs of symbols int32 [n] and table indices uint8 [n]; n may be 0.
+    Raises:
+        UsageError: the fields are not as described.
+    """
+    found = list(waves(fields, used, contexts))
+    roles = 1 + max((part.role for wave in found for part, _ in wave), default=-1)
+    survey = Survey(roles, prices)
+    for part, own in (each for wave in found for each in wave):
+        flat = own.ravel()
+        survey.note(part.role, part.component, part.step, part.index.reshape(2, -1), part.quiet.ravel(), np.sign(flat),
+                    folded(np.abs(flat) - 1))
+    shifts = survey.best()
+    passes = [said(shifts)]
+    for wave in found:
+        flat = np.concatenate([np.zeros(0, np.int32), *(own.ravel() for _, own in wave)])
+        signs, sizes = _indices([part for part, _ in wave], shifts)
         passes += [(np.sign(flat), signs), (folded(np.abs(flat[flat != 0]) - 1), sizes[flat != 0])]
     return passes
 
@@ -142,14 +170,17 @@ def decode_fields(shape: tuple[int, int, int], used: Sequence[int], contexts: Fi
     Returns:
         fields, int32 [chunks, 4, 3, h, w].
     Raises:
-        DamagedError: a vector leaves +-LIMIT or a side +-SIDES; UsageError: `used` does not fit.
+        DamagedError: a vector leaves +-LIMIT or a side +-SIDES, or tables shift too far; UsageError: `used` does not fit.
     """
     wave = _Wave(shape, used)
+    shifts = np.zeros(shape_of(wave.roles), np.int32)
+    if shifts.size:
+        shifts = within(read(tables_of(shifts.size))).reshape(shifts.shape)
     for number in range(WAVES):
         parts = list(wave.parts(number, contexts))
         if not parts:
             continue
-        signs, sizes = _indices(parts)
+        signs, sizes = _indices(parts, shifts)
         residuals = np.sign(read(signs)).astype(np.int64)
         if (moved := residuals != 0).any():
             residuals[moved] *= 1 + unfolded(read(sizes[moved]).astype(np.int64))
@@ -173,9 +204,9 @@ def _halve(values: Ints) -> Ints:
     return (values + (values < 0)) >> 1
 
 
-def _indices(parts: Sequence[_Part]) -> NDArray[np.uint8]:
+def _indices(parts: Sequence[Part], shifts: Ints) -> NDArray[np.uint8]:
     """Tables of signs and of sizes, [2, n]."""
-    return np.concatenate([np.zeros((2, 0), np.uint8), *(part.index.reshape(2, -1) for part in parts)], axis=1)
+    return np.concatenate([np.zeros((2, 0), np.uint8), *(part.shifted(shifts) for part in parts)], axis=1)
 
 
 def predict(values: Ints, here: Step) -> tuple[Ints, Ints]:

@@ -34,6 +34,7 @@ from xvcodec.codec.fields import FieldContexts, decode_fields, encode_fields
 from xvcodec.codec.onedva_bands import Members, bands_of, closed, coefficients, fineness, search
 from xvcodec.codec.onedva_paint import painted
 from xvcodec.codec.onedva_progress import Progress
+from xvcodec.codec.shifts import Prices
 from xvcodec.codec.token_contexts import PLANES, Bytes, Ints, TokenContexts
 from xvcodec.codec.tokens import Asked, Layer, Walk, make_layers, values
 from xvcodec.errors import UsageError
@@ -120,7 +121,7 @@ class OnedvaCodec:
     def __init__(self, model: LoadedModel, runtime: Runtime) -> None:
         self.runtime = runtime
         self.contexts: Contexts = model.extras
-        self.cost = 16.0 - np.log2(model.tables.frequencies.astype(np.float64))
+        self.prices = Prices(model.tables)
 
     @torch.inference_mode()
     def analyse(self, planes: Planes, quality: float, guide: Guide, tune: str = "psnr") -> Analysis:
@@ -130,7 +131,7 @@ class OnedvaCodec:
 
     def moved(self, fields: Ints, frames: int) -> Analysis:
         """Given motion."""
-        passes = encode_fields(fields, chunks_of(frames), self.contexts.fields)
+        passes = encode_fields(fields, chunks_of(frames), self.contexts.fields, self.prices)
         return Analysis(frames, fields, [PassStream("fields", fields.shape, passes)] if frames > 1 else [])
 
     @torch.inference_mode()
@@ -142,7 +143,7 @@ class OnedvaCodec:
         bands = closed(Pictures(planes.luma.float(), planes.chroma.float()), motion, step * 2.0**plane)
         layers, members = make_layers(chunks_of(frames), (height // 16, width // 16))
         found = coefficients(bands, layers, members, motion.canvas, step)
-        progress = Progress(layers, found, self.contexts.tokens, self.cost)
+        progress = Progress(layers, found, self.contexts.tokens, self.prices.bits)
         return Coding(analysis, (height, width), step, plane, progress)
 
     def encode(self, planes: Planes, analysis: Analysis, quality: float, guide: Guide) -> CodedGop:

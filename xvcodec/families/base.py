@@ -32,6 +32,12 @@ class Fitted:
     extras: Any = None  # see `Family.extras`
 
 
+def same_edition(of_weights: int, ours: int) -> None:
+    """Raises ValueError unless weights write a GOP's integers as this version of the codec does."""
+    if of_weights != ours:
+        raise ValueError(f"the weights are for edition {of_weights} of the model's streams, this version for {ours}")
+
+
 class Family(ABC):
     """One family of models; its only instance is `FAMILY` in its module of `xvcodec.families`.
 

@@ -20,11 +20,11 @@ from xvcodec.codec.crossmodal_contexts import CrossmodalContexts
 from xvcodec.codec.family import GopCodec
 from xvcodec.codec.fields import FieldContexts
 from xvcodec.errors import ModelError
-from xvcodec.families.base import Family, Fitted
+from xvcodec.families.base import Family, Fitted, same_edition
 from xvcodec.models import steps
 from xvcodec.models.base import Model
 from xvcodec.models.context import PASSES
-from xvcodec.models.crossmodal import CHUNK, Crossmodal, CrossmodalConfig
+from xvcodec.models.crossmodal import CHUNK, EDITION, Crossmodal, CrossmodalConfig
 from xvcodec.models.weights import LoadedModel, load_model, shipped, tables_from
 from xvcodec.runtime.base import Runtime
 
@@ -54,6 +54,7 @@ class CrossmodalFamily(Family):
         """See `Family.check`: contexts check themselves."""
         assert isinstance(model, Crossmodal)
         narrowest(model.config.least)
+        same_edition(model.config.edition, EDITION)
 
     def constants(self, model: Model) -> dict[str, Tensor]:
         """The transforms."""

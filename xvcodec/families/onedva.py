@@ -17,10 +17,10 @@ from xvcodec.codec.fields import FieldContexts
 from xvcodec.codec.onedva import Contexts, OnedvaCodec
 from xvcodec.codec.token_contexts import TokenContexts, tables
 from xvcodec.errors import ModelError
-from xvcodec.families.base import Family, Fitted
+from xvcodec.families.base import Family, Fitted, same_edition
 from xvcodec.models import onedva_steps as steps
 from xvcodec.models.base import Model
-from xvcodec.models.onedva import OneDva, OneDvaConfig
+from xvcodec.models.onedva import EDITION, OneDva, OneDvaConfig
 from xvcodec.models.weights import LoadedModel, load_model, shipped
 from xvcodec.runtime.base import Runtime
 
@@ -48,6 +48,8 @@ class OnedvaFamily(Family):
 
     def check(self, model: Model) -> None:
         """See `Family.check`: contexts check themselves."""
+        assert isinstance(model, OneDva)
+        same_edition(model.config.edition, EDITION)
 
     def extras(self, arrays: dict[str, NDArray[Any]]) -> Contexts:
         """The contexts of motion fields and of tokens."""

@@ -24,7 +24,7 @@ from xvcodec.models.context import Context
 from xvcodec.models.layers import KNOTS, Block, Knots, Pointwise, TextAttention, both_sides, dense
 from xvcodec.models.loop_filter import LoopFilter
 from xvcodec.models.refine import Refiner
-from xvcodec.models.transform import Transform, values_of
+from xvcodec.models.transform import Transform, frequencies, values_of
 
 RATE_WEIGHT = 0.1155
 """Bits against squared error in units of the squared quantiser step: the slope of a uniform quantiser, ln(2) / 6."""
@@ -41,6 +41,16 @@ def nominal_step(q: Tensor) -> Tensor:
 
 OCTAVE = 63.0 / 3.4 * math.log(2.0)
 """crf that double the step."""
+FINER_CHROMA = 0.85
+"""Steps of chroma in predicted pictures against those of luma. In files of six clips 0.85 and rising steps: -0.7 % bits at
+equal PSNR-RGB, -2 % at equal MS-SSIM."""
+
+
+def relative_steps(patch: int, pictures: int, rise: float) -> Tensor:
+    """Quantiser steps against the nominal one, [latents]: e^rise coarser at half of the frequencies, e^(2 rise) at all."""
+    plane, down, right = frequencies(patch).repeat_interleave(pictures, dim=0).T
+    frequency = (down + right) * torch.where(plane > 0, 2, 1)
+    return torch.where(plane > 0, FINER_CHROMA, 1.0) * torch.exp(rise * (2.0 * frequency / patch).clamp(max=2.0))
 
 
 class Coder(nn.Module):
@@ -48,16 +58,17 @@ class Coder(nn.Module):
 
     Args of the constructor:
         pictures: coded together. patch: side of the transform's patches, luma pixels.
-        coarseness: quantiser step relative to the nominal one of a quality, to begin with.
+        coarseness: quantiser steps relative to the nominal one of a quality, to begin with; a number, or [latents].
         refiner: of decoded pictures; None leaves them as they are.
     """
 
-    def __init__(self, pictures: int, patch: int, coarseness: float, refiner: Refiner | LoopFilter | None) -> None:
+    def __init__(self, pictures: int, patch: int, coarseness: float | Tensor, refiner: Refiner | LoopFilter | None) -> None:
         super().__init__()
-        self.pictures, self.patch, self.coarseness = pictures, patch, coarseness
+        self.pictures, self.patch = pictures, patch
         self.latents = values_of(patch) * pictures
         knots = torch.arange(KNOTS, dtype=torch.float32) * 8.0
-        self.log_step = Knots((nominal_step(knots) * coarseness).log().unsqueeze(1).repeat(1, self.latents))
+        relative = torch.as_tensor(coarseness).to(knots.device).expand(self.latents)
+        self.log_step = Knots((nominal_step(knots).unsqueeze(1) * relative).log())
         self.transform = Transform(pictures, patch)
         self.refiner = refiner
 

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from xvcodec.models.base import Model
-from xvcodec.models.coder import PICTURE, Coder, KeyCoder, KeyConfig
+from xvcodec.models.coder import PICTURE, Coder, KeyCoder, KeyConfig, relative_steps
 from xvcodec.models.loop_filter import LoopFilter
 from xvcodec.models.warp import BLURS, SHARPNESS, blurred, warp_yuv
 
@@ -27,6 +27,10 @@ CHUNK = 4
 BETWEEN = CHUNK - 1
 LEAST = 4
 """Table of the lowest frequency where nothing is expected: a nonzero symbol costs eight bits, a zero a hundredth."""
+ANCHOR_RISE, BETWEEN_RISE = 0.1, 0.15
+"""How much coarser higher frequencies are, see `relative_steps`."""
+EDITION = 2
+"""Of how a GOP's integers are written, which weights name: what another edition wrote is refused, not misread."""
 CHROMA = 1.8
 """Chroma planes are scaled by this, so that equal errors in packed values are about equal errors in RGB (BT.709)."""
 
@@ -49,6 +53,7 @@ class CrossmodalConfig:
     between: float = 8.0  # crf of frames between, against the GOP's
     least: int = LEAST  # narrowest table of the lowest frequency, see `xvcodec.codec.coefficients`
     sharpness: float = 0.0  # of sampling along vectors, see `xvcodec.models.warp`
+    edition: int = EDITION
 
 
 MAIN = CrossmodalConfig("crossmodal", sharpness=SHARPNESS)
@@ -115,8 +120,9 @@ class Crossmodal(Model):
         key, anchor, between = config.refiners[:2], config.refiners[2:4], config.refiners[4:]
         self.key = KeyCoder(KeyConfig(config.width, *config.key_blocks, config.leading, config.context, config.text, key,
                                       config.features))
-        self.anchor = Coder(1, PATCH, 1.0, LoopFilter(*anchor) if anchor[0] else None)
-        self.between = Coder(BETWEEN, PATCH, 1.35, LoopFilter(*between) if between[0] else None)
+        steps = [relative_steps(PATCH, *each) for each in ((1, ANCHOR_RISE), (BETWEEN, BETWEEN_RISE))]
+        self.anchor = Coder(1, PATCH, steps[0], LoopFilter(*anchor) if anchor[0] else None)
+        self.between = Coder(BETWEEN, PATCH, 1.35 * steps[1], LoopFilter(*between) if between[0] else None)
 
     def predict_anchor(self, before: Picture, field: Tensor) -> Tensor:
         """Warp the anchor before.

@@ -33,6 +33,8 @@ SPREAD = 0.5
 """Noise of a picture not yet painted, in units."""
 REACH = 6.0
 """Inputs are clamped to +-REACH units."""
+EDITION = 2
+"""Of how a GOP's integers are written, which weights name: what another edition wrote is refused, not misread."""
 FLAT = 4
 """Positions on a side of the squares whose mean the painter does not see: it sees details, not brightness."""
 
@@ -48,6 +50,7 @@ class OneDvaConfig:
     blocks: int = 3
     heads: int = 6
     text: int = 96  # size of a caption token
+    edition: int = EDITION
 
 
 SMALL = OneDvaConfig("onedva")

@@ -13,8 +13,9 @@ from xvc_bitstream.coders.base import bits
 from xvc_bitstream.tables import TableSet
 
 from xvcodec.codec.field_contexts import BIAS, BUCKETS, COMPONENTS, EDGES, FEATURES, HEAVIEST, ROLES, UNIT, Ints
-from xvcodec.codec.fields import FieldContexts, encode_fields
+from xvcodec.codec.fields import FieldContexts, encode_fields, waves
 from xvcodec.codec.quincunx import STEPS
+from xvcodec.codec.shifts import Prices
 from xvcodec.models.warp import BLOCK
 from xvcodec.training.rate import REACH
 
@@ -66,21 +67,11 @@ def survey(clips: list[Ints]) -> Survey:
     features, residuals = defaultdict(list), defaultdict(list)
     for fields in clips:
         object.__setattr__(recorder, "log", [])
-        passes = encode_fields(fields, [3] * len(fields), recorder)
-        symbols = np.concatenate([whole(*pair) for pair in zip(passes[::2], passes[1::2], strict=True)])
-        stops = np.cumsum([len(rows) for _, rows in recorder.log])
-        for (key, rows), own in zip(recorder.log, np.split(symbols, stops[:-1]), strict=True):
+        parts = [each for wave in waves(fields, [3] * len(fields), recorder) for each in wave]
+        for (key, rows), (_, own) in zip(recorder.log, parts, strict=True):
             features[key].append(rows)
-            residuals[key].append(own)
+            residuals[key].append(own.ravel())
     return {key: (np.concatenate(features[key]), np.concatenate(residuals[key])) for key in features}
-
-
-def whole(signs: tuple[Ints, NDArray[np.uint8]], sizes: tuple[Ints, NDArray[np.uint8]]) -> Ints:
-    """Residuals of a wave out of its two passes."""
-    residuals = signs[0].copy()
-    folded = sizes[0]
-    residuals[residuals != 0] *= 1 + np.where(folded > 0, 2 * folded - 1, -2 * folded)
-    return residuals
 
 
 def fit_weights(features: Ints, residuals: Ints) -> Ints:
@@ -145,7 +136,7 @@ def measure_fields(clips: list[Ints], contexts: FieldContexts, tables: TableSet)
     for fields in clips:
         for which, used in enumerate((0, 3)):
             kept = np.where(np.arange(4)[:, None, None, None] <= used, fields, 0)
-            passes = encode_fields(kept, [used] * len(fields), contexts)
+            passes = encode_fields(kept, [used] * len(fields), contexts, Prices(tables))
             spent[which] += sum(bits(symbols, index, tables) for symbols, index in passes)
     anchor, both = spent
     chunk = both / sum(len(fields) for fields in clips)

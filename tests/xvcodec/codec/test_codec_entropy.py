@@ -14,13 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from xvc_bitstream import CoderError, DamagedError, Gop, Stream, TableSet, bits, get_coder, log_scales
 
+from xvcodec.codec.coefficients import NONE
 from xvcodec.codec.crossmodal import PRICE
 from xvcodec.codec.entropy import StreamReader, pack
 from xvcodec.codec.family import CodedGop, CodedStream, PassStream
 from xvcodec.codec.quantise import SKIP, Quantiser
 from xvcodec.codec.trial import Trial
 from xvcodec.media import Frame, open_video
-from xvcodec.models.crossmodal import LEAST
 from xvcodec.models.weights import LoadedModel
 from xvcodec.training.rate import LARGEST, SMALLEST
 
@@ -86,7 +86,7 @@ def test_both_coders_carry_the_same_symbols(fast: LoadedModel, generated: CodedG
     except CoderError as error:
         pytest.skip(str(error))
     check_lengths(generated, fast, "torchac")
-    found = {stream.name: np.concatenate([symbols for symbols, _ in stream.passes]) for stream in generated.streams
+    found = {stream.name: np.concatenate([symbols for symbols, _ in stream.passes[1:]]) for stream in generated.streams
              if isinstance(stream, PassStream) and stream.name.endswith(".y")}
     found = {name: np.sort(symbols[symbols != 0]) for name, symbols in found.items()}
     for coder in ("constriction", "torchac"):
@@ -99,7 +99,7 @@ def test_both_coders_carry_the_same_symbols(fast: LoadedModel, generated: CodedG
 def test_symbols_of_the_narrowest_tables_are_zero_and_cost_nothing(fast: LoadedModel, generated: CodedGop) -> None:
     for stream in generated.streams:
         if isinstance(stream, PassStream) and stream.name.endswith(".y"):
-            assert all((index >= LEAST).all() for _, index in stream.passes)
+            assert all((index != NONE).all() for _, index in stream.passes)
             assert sum(index.size for _, index in stream.passes) < np.prod(stream.shape)
     stream = CodedStream("a", np.zeros((4, 5), np.int32), np.zeros((4, 5), np.uint8), SKIP)
     (packed,) = pack([stream], get_coder("constriction"), fast.tables)

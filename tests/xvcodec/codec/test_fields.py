@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,15 @@ from xvc_bitstream.errors import DamagedError
 from xvc_bitstream.tables import TableSet, log_scales
 
 from xvcodec.codec.field_contexts import BUCKETS, EDGES, HEAVIEST, Ints
-from xvcodec.codec.fields import LIMIT, PASSES, SIDES, FieldContexts, decode_fields, encode_fields
+from xvcodec.codec.field_shifts import shape_of
+from xvcodec.codec.fields import LIMIT, PASSES, SIDES, FieldContexts, Read, decode_fields, encode_fields, waves
 from xvcodec.codec.quincunx import quincunx
+from xvcodec.codec.shifts import CODED_WITH, REACH, Prices
 from xvcodec.errors import UsageError
 
 CONTEXTS = FieldContexts.default()
 TABLES = TableSet.laplace(log_scales(), 127)
+PRICES = Prices(TABLES)
 Pair = tuple[Ints, NDArray[np.uint8]]
 
 
@@ -39,7 +43,7 @@ def decoded(fields: Ints, used: list[int], passes: list[Pair], contexts: FieldCo
 
 def cost(fields: Ints, used: list[int]) -> float:
     """Ideal bits."""
-    return sum(bits(symbols, index, TABLES) for symbols, index in encode_fields(fields, used, CONTEXTS))
+    return sum(bits(symbols, index, TABLES) for symbols, index in encode_fields(fields, used, CONTEXTS, PRICES))
 
 
 def legal(fields: Ints, used: list[int]) -> Ints:
@@ -67,16 +71,16 @@ def coded(draw: st.DrawFn) -> tuple[Ints, list[int]]:
 @given(coded())
 def test_round_trip(sample: tuple[Ints, list[int]]) -> None:
     fields, used = sample
-    passes = encode_fields(fields, used, CONTEXTS)
+    passes = encode_fields(fields, used, CONTEXTS, PRICES)
     assert len(passes) == PASSES
     assert all(s.dtype == np.int32 and i.dtype == np.uint8 and s.shape == i.shape and s.ndim == 1 for s, i in passes)
     height, width = fields.shape[3:]
-    assert sum(symbols.size for symbols, _ in passes[::2]) == height * width * 3 * (len(used) + sum(used))
-    assert all((signs[0] != 0).sum() == sizes[0].size for signs, sizes in zip(passes[::2], passes[1::2], strict=True))
+    assert sum(symbols.size for symbols, _ in passes[1::2]) == height * width * 3 * (len(used) + sum(used))
+    assert all((signs[0] != 0).sum() == sizes[0].size for signs, sizes in zip(passes[1::2], passes[2::2], strict=True))
     back = decoded(fields, used, passes)
     assert back.dtype == np.int32
     np.testing.assert_array_equal(back, fields)
-    again = encode_fields(fields, used, CONTEXTS)
+    again = encode_fields(fields, used, CONTEXTS, PRICES)
     for (symbols, index), (symbols_again, index_again) in zip(passes, again, strict=True):
         np.testing.assert_array_equal(symbols, symbols_again)
         np.testing.assert_array_equal(index, index_again)
@@ -98,8 +102,9 @@ def test_heaviest_contexts_do_not_overflow() -> None:
     weights = np.full_like(CONTEXTS.weights, HEAVIEST)
     contexts = FieldContexts(weights, CONTEXTS.tables)
     fields = np.where(np.indices((2, 4, 3, 9, 9)).sum(0) % 2, np.int32(LIMIT), np.int32(-LIMIT))
-    passes = encode_fields(legal(fields, [3, 3]), [3, 3], contexts)
-    assert min(int(index.min()) for _, index in passes[4:] if index.size) > 40  # no sum wrapped to below zero
+    passes = encode_fields(legal(fields, [3, 3]), [3, 3], contexts, PRICES)
+    named = [part.index for wave in waves(fields, [3, 3], contexts) for part, _ in wave if part.step]
+    assert min(int(index.min()) for index in named) > 40  # no sum wrapped to below zero
     np.testing.assert_array_equal(decoded(fields, [3, 3], passes, contexts), fields)
 
 
@@ -120,30 +125,61 @@ def test_unused_slots_cost_nothing() -> None:
     assert costs[0] < 0.8 * costs[3]
 
 
+def test_tables_shift_where_a_gop_is_not_as_contexts_expect() -> None:
+    lively = FieldContexts(CONTEXTS.weights, np.maximum(CONTEXTS.tables, 20))
+    still = np.zeros((4, 4, 3, 20, 20), np.int32)
+    busy = legal(np.random.default_rng(3).integers(-9, 10, still.shape, np.int32), [3] * 4)
+    for fields in (still, busy):
+        passes = encode_fields(fields, [3] * 4, lively, PRICES)
+        parts = [each for wave in waves(fields, [3] * 4, lively) for each in wave]
+        usual = sum(bits(np.sign(own).ravel(), part.index[0].ravel(), TABLES) for part, own in parts)
+        assert sum(bits(*pair, TABLES) for pair in passes[1::2]) + bits(*passes[0], TABLES) < usual
+    shifts, tables = encode_fields(still, [3] * 4, lively, PRICES)[0]
+    assert (tables == CODED_WITH).all()
+    signs, sizes = shifts.reshape(shape_of(3))
+    assert signs.max() <= 0
+    assert (signs[:, :, 1:, 1] < -2).all()  # of 16x16 and 8x8 blocks with nothing around that moves
+    assert not sizes.any()  # there are none
+
+
 def test_opposite_motion_is_coded_alike() -> None:
     fields = legal(np.random.default_rng(2).integers(-9, 10, (2, 4, 3, 7, 11), dtype=np.int32), [3, 3])
-    there, back = (encode_fields(sign * fields, [3, 3], CONTEXTS) for sign in (1, -1))
+    there, back = (encode_fields(sign * fields, [3, 3], CONTEXTS, PRICES) for sign in (1, -1))
     for number, ((symbols, index), (negative, same)) in enumerate(zip(there, back, strict=True)):
-        np.testing.assert_array_equal(symbols, negative if number % 2 else -negative)
+        np.testing.assert_array_equal(symbols, -negative if number % 2 else negative)
         np.testing.assert_array_equal(index, same)
 
 
 def test_a_photograph_has_no_fields() -> None:
     fields = np.zeros((0, 4, 3, 5, 5), np.int32)
-    passes = encode_fields(fields, [], CONTEXTS)
+    passes = encode_fields(fields, [], CONTEXTS, PRICES)
     assert not any(symbols.size for symbols, _ in passes)
     assert decoded(fields, [], passes).shape == fields.shape
 
 
+def reading(first: int, others: int) -> Read:
+    """Shifts of `first`, then nothing but `others`."""
+    values = iter([first])
+    return lambda index: np.full(index.shape, next(values, others), np.int32)
+
+
 @pytest.mark.parametrize("wild", [LIMIT + 1, -LIMIT - 1, 2**31 - 1, -(2**31)])
 def test_damaged_symbols_are_refused(wild: int) -> None:
-    with pytest.raises(DamagedError, match="out of its range"):
-        decode_fields((1, 3, 3), [0], CONTEXTS, lambda index: np.full(index.shape, wild, np.int32))
+    with pytest.raises(DamagedError, match="vector is out of its range"):
+        decode_fields((1, 3, 3), [0], CONTEXTS, reading(0, wild))
+    with pytest.raises(DamagedError, match="shift of probability tables is out of its range"):
+        decode_fields((1, 3, 3), [0], CONTEXTS, reading(wild, 0))
+
+
+def test_shifts_reach_as_far_as_said() -> None:
+    for first, fine in ((REACH, True), (-REACH, True), (REACH + 1, False), (-REACH - 1, False)):
+        with nullcontext() if fine else pytest.raises(DamagedError, match="shift"):
+            assert not decode_fields((1, 3, 3), [1], CONTEXTS, reading(first, 0)).any()
 
 
 def test_a_damaged_side_is_refused() -> None:
-    with pytest.raises(DamagedError, match="out of its range"):
-        decode_fields((1, 3, 3), [1], CONTEXTS, lambda index: np.full(index.shape, 2, np.int32))
+    with pytest.raises(DamagedError, match="vector is out of its range"):
+        decode_fields((1, 3, 3), [1], CONTEXTS, reading(0, 2))
 
 
 def test_wrong_arguments_are_refused() -> None:
@@ -153,7 +189,7 @@ def test_wrong_arguments_are_refused() -> None:
         (fields * (LIMIT + 1), [3]), (fields * 2, [3])]
     for bad, used in cases:
         with pytest.raises(UsageError):
-            encode_fields(bad, used, CONTEXTS)
+            encode_fields(bad, used, CONTEXTS, PRICES)
 
 
 def test_contexts_survive_a_weights_file() -> None:

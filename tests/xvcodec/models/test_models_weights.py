@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from xvc_bitstream import TableSet, log_scales
 
 from xvcodec.codec.crossmodal_contexts import CrossmodalContexts
 from xvcodec.errors import ModelError
-from xvcodec.models.crossmodal import Crossmodal, CrossmodalConfig
+from xvcodec.models.crossmodal import EDITION, Crossmodal, CrossmodalConfig
 from xvcodec.models.weights import MAX_BYTES, load_file, load_for, load_model, save_model
 
 TINY = CrossmodalConfig("tiny", width=12, key_blocks=(1, 1), leading=6, context=5, text=8)
@@ -46,6 +47,13 @@ def test_round_trip(tiny: Path) -> None:
     assert len(model.tables) == 64 and model.parameters == sum(value.numel() for value in stored)
     assert all(not p.requires_grad and p.dtype == torch.float32 for p in model.module.parameters())
     assert not list(tiny.parent.glob("*.partial"))
+
+
+def test_weights_of_another_edition_are_refused(tmp_path: Path) -> None:
+    other = save_model(Crossmodal(replace(TINY, edition=EDITION - 1)), TableSet.laplace(log_scales(), 40),
+                       CrossmodalContexts.default(), tmp_path)
+    with pytest.raises(ModelError, match=f"edition {EDITION - 1} .*this version for {EDITION}"):
+        load_file(other)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
