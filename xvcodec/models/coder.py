@@ -1,9 +1,9 @@
 """Coders: what remains of pictures after a prediction becomes a latent, and comes back.
 
 The way there and back is a DCT (`Transform`) with quantiser steps learned for every quality, and behind it a loop filter
-(`LoopFilter`, of key frames `Refiner`). The coder of key frames, without prediction, has networks that see the caption. All
-networks' last layers start at zero, so that the codec works from the first step of training and the networks learn
-corrections (a plain VAE needs many times the training to get as far).
+(`LoopFilter`, of key frames `KeyFilter` or `Refiner`). The coder of key frames, without prediction, has networks that see
+the caption. All networks' last layers start at zero, so that the codec works from the first step of training and the
+networks learn corrections (a plain VAE needs many times the training to get as far).
 
 Layouts: pictures are packed 4:2:0 at 1/8 scale, [N, 96 f, H/8, W/8] (four luma phases and two chroma planes of each
 2x2 block, unshuffled by 4; f pictures side by side), values about [-0.5, 0.5]. Latents are [N, L, H/patch, W/patch].
@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from xvcodec.models.context import Context
+from xvcodec.models.key_filter import KeyFilter
 from xvcodec.models.layers import KNOTS, Block, Knots, Pointwise, TextAttention, both_sides, dense
 from xvcodec.models.loop_filter import LoopFilter
 from xvcodec.models.refine import Refiner
@@ -62,7 +63,8 @@ class Coder(nn.Module):
         refiner: of decoded pictures; None leaves them as they are.
     """
 
-    def __init__(self, pictures: int, patch: int, coarseness: float | Tensor, refiner: Refiner | LoopFilter | None) -> None:
+    def __init__(self, pictures: int, patch: int, coarseness: float | Tensor,
+                 refiner: Refiner | LoopFilter | KeyFilter | None) -> None:
         super().__init__()
         self.pictures, self.patch = pictures, patch
         self.latents = values_of(patch) * pictures
@@ -97,7 +99,8 @@ class KeyConfig:
     context: int  # channels of the latent whose means depend on decoded neighbours
     text: int  # size of a caption token
     refiner: tuple[int, int]  # channels and blocks of the loop filter
-    features: int  # channels at half resolution that the decoder hands to the loop filter
+    features: int  # channels at half resolution that the decoder hands to a `Refiner`
+    dense: bool = False  # whether the loop filter is a `KeyFilter`, else a `Refiner`
 
 
 KEY_PATCH, KEY_COARSENESS = 16, 0.85
@@ -107,8 +110,8 @@ class KeyCoder(Coder):
     """The coder of key frames: networks correct the transform both ways, and neighbours tell what to expect."""
 
     def __init__(self, config: KeyConfig) -> None:
-        refiner = Refiner(1, False, 2 * config.width, *config.refiner, config.features)
-        super().__init__(1, KEY_PATCH, KEY_COARSENESS, refiner)
+        super().__init__(1, KEY_PATCH, KEY_COARSENESS, KeyFilter(*config.refiner) if config.dense else
+                         Refiner(1, False, 2 * config.width, *config.refiner, config.features))
         self.encoder = Encoder(config)
         self.decoder = Decoder(config)
         self.context = Context(config.context)
@@ -127,7 +130,8 @@ class KeyCoder(Coder):
         rough = self.transform.inverse(latent)
         change, features = self.decoder(latent, rough, q, text, mask)
         assert self.refiner is not None
-        mended: Tensor = self.refiner(rough + change, torch.zeros_like(rough), nominal_step(q), features)
+        mended: Tensor = (self.refiner(rough + change, nominal_step(q)) if isinstance(self.refiner, KeyFilter) else
+                          self.refiner(rough + change, torch.zeros_like(rough), nominal_step(q), features))
         return mended
 
 

@@ -47,18 +47,19 @@ class CrossmodalConfig:
     context: int = 48  # latent channels of key frames that are predicted from neighbours
     text: int = 96  # size of a caption token
     refiners: tuple[int, int, int, int, int, int] = (48, 3, 64, 1, 64, 1)  # channels, blocks: key, anchor, between; 0: none
-    features: int = 8  # channels that the decoder of key frames hands to its loop filter
+    features: int = 8  # channels that the decoder of key frames hands to a `Refiner`
     lifetime: float = 5.0  # crf that an area is coded finer for each doubling of what depends on it
     unreferenced: float = 8.0  # crf of an area of a key frame or anchor on which nothing depends, against the GOP's
     between: float = 8.0  # crf of frames between, against the GOP's
     least: int = LEAST  # narrowest table of the lowest frequency, see `xvcodec.codec.coefficients`
     sharpness: float = 0.0  # of sampling along vectors, see `xvcodec.models.warp`
+    dense: bool = False  # whether the loop filter of key frames is a `KeyFilter`, else a `Refiner`
     edition: int = EDITION
 
 
-MAIN = CrossmodalConfig("crossmodal", sharpness=SHARPNESS)
-FAST = CrossmodalConfig("crossmodal-fast", width=80, key_blocks=(1, 1), leading=160, refiners=(24, 3, 64, 1, 64, 1),
-                        features=4, sharpness=SHARPNESS)
+MAIN = CrossmodalConfig("crossmodal", refiners=(48, 5, 64, 1, 64, 1), sharpness=SHARPNESS, dense=True)
+FAST = CrossmodalConfig("crossmodal-fast", width=80, key_blocks=(1, 1), leading=160, refiners=(48, 5, 64, 1, 64, 1),
+                        features=4, sharpness=SHARPNESS, dense=True)
 PATCH = 8
 """Side of the transform's patches in predicted pictures: 10 to 25 % fewer bits than with those of key frames."""
 
@@ -119,7 +120,7 @@ class Crossmodal(Model):
         self.config = config
         key, anchor, between = config.refiners[:2], config.refiners[2:4], config.refiners[4:]
         self.key = KeyCoder(KeyConfig(config.width, *config.key_blocks, config.leading, config.context, config.text, key,
-                                      config.features))
+                                      config.features, config.dense))
         steps = [relative_steps(PATCH, *each) for each in ((1, ANCHOR_RISE), (BETWEEN, BETWEEN_RISE))]
         self.anchor = Coder(1, PATCH, steps[0], LoopFilter(*anchor) if anchor[0] else None)
         self.between = Coder(BETWEEN, PATCH, 1.35 * steps[1], LoopFilter(*between) if between[0] else None)

@@ -43,9 +43,10 @@ class HivaeConfig:
     offsets: tuple[float, ...] = (-4.0, 0.0, 8.0, 14.0, 18.0)  # crf of key frames, anchors and each level between
     least: int = LEAST  # narrowest table of the lowest frequency, as of crossmodal
     coarseness: float = 1.6  # of quantiser steps behind the key frame, against crossmodal's of the same crf
+    dense: bool = False  # as in CrossmodalConfig
 
 
-HIVAE = HivaeConfig("hivae")
+HIVAE = HivaeConfig("hivae", refiner=(48, 5), dense=True)
 STEPS = 0
 """Of the flow, unless a decoder is asked for others: so far they are not shown to make it better (the model card)."""
 
@@ -57,7 +58,7 @@ class Hivae(Model):
         super().__init__()
         self.config = config
         self.key = KeyCoder(KeyConfig(config.width, *config.key_blocks, config.leading, config.context, config.text,
-                                      config.refiner, config.features))
+                                      config.refiner, config.features, config.dense))
         self.anchor = Coder(1, PATCH, config.coarseness, LoopFilter(*config.loop))
         self.amid = Coder(1, PATCH, config.coarseness, LoopFilter(*config.loop))
         self.mean = Painter(PainterConfig(*config.mean), config.text, drawn=False)

@@ -68,7 +68,7 @@ class Clips:
         self._weigh()
 
     def apart(self, every: int = 8) -> tuple[Clips, Clips]:
-        """Two like this, without `refresh`: one never draws every so manieth clip, the other draws no other.
+        """Two like this, without `refresh`: one never draws every so manieth clip or photograph, the other draws no other.
 
         Raises:
             ValueError: there are too few clips.
@@ -77,6 +77,7 @@ class Clips:
         found = copy.copy(self), copy.copy(self)
         for kept, clips in enumerate(found):
             clips.notes = [note for note in self.notes if (number[note["offset"]] % every == 0) == kept]
+            clips.images = [row for at, row in enumerate(self.images) if (at % every == 0) == kept]
             clips.rng = np.random.default_rng((*self.rng.integers(1 << 30, size=2), kept))
             if not clips.notes:
                 raise ValueError(f"too few clips are searched to keep one of {every} for measuring")

@@ -1,4 +1,4 @@
-"""Loop filters of predicted pictures apart from their model: sizes, and files that hold nothing else."""
+"""Loop filters apart from their model: sizes, and files that hold nothing else."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from pathlib import Path
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from xvcodec.models.crossmodal import Crossmodal
+from xvcodec.models.crossmodal import Crossmodal, CrossmodalConfig
 
 PARTS = ("anchor.refiner.", "between.refiner.")
+KEY = "key.refiner."
 _AT = {"anchor": 2, "between": 4}
 
 
@@ -22,11 +23,7 @@ def with_sizes(module: Crossmodal, sizes: Mapping[str, tuple[int, int]]) -> Cros
     refiners = list(module.config.refiners)
     for kind, at in _AT.items():
         refiners[at : at + 2] = sizes[kind]
-    made = Crossmodal(replace(module.config, refiners=tuple(refiners)))
-    state = {name: value for name, value in module.state_dict().items() if not name.startswith(PARTS)}
-    fresh = {name: value for name, value in made.state_dict().items() if name.startswith(PARTS)}
-    made.load_state_dict(copy.deepcopy(state) | fresh)
-    return made.eval().requires_grad_(False)
+    return _renewed(module, replace(module.config, refiners=tuple(refiners)), PARTS)
 
 
 def save_filters(module: Crossmodal, path: Path) -> None:
@@ -43,3 +40,34 @@ def with_filters(module: Crossmodal, path: Path) -> Crossmodal:
     made = with_sizes(module, {"anchor": (anchor, blocks), "between": (between, more)})
     made.load_state_dict(made.state_dict() | state)
     return made
+
+
+def with_key_size(module: Crossmodal, size: tuple[int, int]) -> Crossmodal:
+    """A copy of a model with a new `KeyFilter` (channels and blocks) behind key frames: it changes nothing yet."""
+    config = replace(module.config, refiners=(*size, *module.config.refiners[2:]), dense=True)
+    return _renewed(module, config, (KEY,))
+
+
+def save_key_filter(module: Crossmodal, path: Path) -> None:
+    """Write the loop filter of key frames of a model that has a `KeyFilter`."""
+    state = {name: value.contiguous() for name, value in module.state_dict().items() if name.startswith(KEY)}
+    save_file(state, path, metadata={"key": json.dumps(module.config.refiners[:2])})
+
+
+def with_key_filter(module: Crossmodal, path: Path) -> Crossmodal:
+    """A copy of a model with the loop filter of a file that `save_key_filter` wrote."""
+    with safe_open(path, "pt") as file:
+        width, blocks = json.loads(file.metadata()["key"])
+        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is not a mapping
+    made = with_key_size(module, (width, blocks))
+    made.load_state_dict(made.state_dict() | state)
+    return made
+
+
+def _renewed(module: Crossmodal, config: CrossmodalConfig, parts: tuple[str, ...]) -> Crossmodal:
+    """A model of other sizes with the weights of `module`, but for those whose names begin with one of `parts`."""
+    made = Crossmodal(config)
+    state = {name: value for name, value in module.state_dict().items() if not name.startswith(parts)}
+    fresh = {name: value for name, value in made.state_dict().items() if name.startswith(parts)}
+    made.load_state_dict(copy.deepcopy(state) | fresh)
+    return made.eval().requires_grad_(False)

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterator
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from xvcodec.models.crossmodal import pack
@@ -34,28 +34,34 @@ def fit(loop_filter: LoopFilter, samples: Samples, steps: int, rate: float, seed
 
     The loss is the error after over that before, so that a tenth of a decibel counts the same at every quality.
     """
+    regress(loop_filter, lambda random: _loss(loop_filter, *_batch(samples, random)), steps, rate, seed, say)
+
+
+def regress(network: nn.Module, loss_of: Callable[[torch.Generator], Tensor], steps: int, rate: float, seed: int,
+            say: Say) -> None:
+    """Lower the mean of `loss_of` over batches, which it draws; it is a ratio of errors, and is told in decibels."""
     random = torch.Generator().manual_seed(seed)
-    loop_filter.train().requires_grad_(True)
-    optimiser = torch.optim.AdamW(loop_filter.parameters(), rate, betas=(0.9, 0.98), weight_decay=1e-3)
-    average = {name: value.detach().clone() for name, value in loop_filter.named_parameters()}
+    network.train().requires_grad_(True)
+    optimiser = torch.optim.AdamW(network.parameters(), rate, betas=(0.9, 0.98), weight_decay=1e-3)
+    average = {name: value.detach().clone() for name, value in network.named_parameters()}
     seen = 0.0
     for step in range(steps):
         for group in optimiser.param_groups:
             group["lr"] = rate * min(1.0, (step + 1) / WARM, 0.02 + 0.49 * (1.0 + math.cos(math.pi * step / steps)))
-        loss = _loss(loop_filter, *_batch(samples, random))
+        loss = loss_of(random)
         optimiser.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(loop_filter.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
         seen += float(loss.detach())
         share = min(AVERAGE, (step + 1) / (step + 11))
-        for name, value in loop_filter.named_parameters():
+        for name, value in network.named_parameters():
             average[name].lerp_(value.detach(), 1.0 - share)
         if (step + 1) % TOLD == 0:
             say(f"step {step + 1}: {-10 * math.log10(seen / TOLD):+.3f} dB")
             seen = 0.0
-    loop_filter.load_state_dict(average)
-    loop_filter.eval().requires_grad_(False)
+    network.load_state_dict(average)
+    network.eval().requires_grad_(False)
 
 
 def _batch(samples: Samples, random: torch.Generator) -> tuple[Tensor, ...]:

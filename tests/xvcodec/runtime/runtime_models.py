@@ -8,7 +8,7 @@ import torch
 
 from xvcodec.models.crossmodal import Crossmodal, CrossmodalConfig
 
-TINY = CrossmodalConfig("tiny", width=24, key_blocks=(1, 1), leading=16, context=5, refiners=(8, 1, 8, 1, 8, 1),
+TINY = CrossmodalConfig("tiny", width=24, key_blocks=(1, 1), leading=16, context=5, refiners=(8, 1, 8, 1, 8, 1), dense=True,
                         features=2, text=8)
 
 

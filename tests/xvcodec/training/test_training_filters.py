@@ -2,50 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from filter_clips import model, noise
 
-from xvcodec.families.crossmodal import FAMILY
-from xvcodec.models.crossmodal import FAST, Crossmodal, pack
+from xvcodec.models.crossmodal import Crossmodal, pack
 from xvcodec.models.loop_filter import LoopFilter
-from xvcodec.models.weights import LoadedModel
 from xvcodec.training.data import Clips
 from xvcodec.training.filter_samples import KINDS, Samples, record
 from xvcodec.training.filter_states import save_filters, with_filters, with_sizes
 from xvcodec.training.fit_filters import fit, gains
 
-TINY = replace(FAST, name="tiny", width=12, key_blocks=(1, 1), leading=6, context=5, refiners=(6, 1, 0, 0, 0, 0),
-               features=2)
 SIZES = {"anchor": (8, 1), "between": (6, 0)}
-CLIPS, FRAMES, SIDE = 3, 9, 256
 
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> Clips:
-    """Noise that stands still, searched, in the layout of a cache."""
-    folder, area = tmp_path_factory.mktemp("cache"), SIDE**2 * 3 // 2
-    levels = np.random.default_rng(0).integers(100, 140, (CLIPS, 1, area)).astype(np.uint8).repeat(FRAMES, 1)
-    (folder / "clips.bin").write_bytes(levels.tobytes())
-    (folder / "images.bin").write_bytes(bytes(area))
-    rows = [{"store": "clips.bin", "offset": number * FRAMES * area, "frames": FRAMES, "height": SIDE, "width": SIDE,
-             "caption": "", "kind": "camera"} for number in range(CLIPS)]
-    fields = np.zeros((CLIPS, 2, 4, 3, SIDE // 8, SIDE // 8), np.int16)
-    (folder / "motion.bin").write_bytes(fields.tobytes())
-    notes = [{"offset": row["offset"], "start": 0, "chunks": 2, "at": at * fields[0].nbytes} for at, row in enumerate(rows)]
-    (folder / "index.json").write_text(json.dumps(rows))
-    (folder / "motion.jsonl").write_text("".join(json.dumps(note) + "\n" for note in notes))
-    return Clips(folder, 3)
-
-
-def model() -> LoadedModel:
-    torch.manual_seed(0)
-    fitted, module = FAMILY.fitted(None), Crossmodal(TINY).eval().requires_grad_(False)
-    return LoadedModel("tiny", module, fitted.tables, fitted.extras, bytes(32), Path())
+    return noise(tmp_path_factory.mktemp("cache"))
 
 
 def changed(module: Crossmodal) -> Crossmodal:
@@ -78,7 +55,9 @@ def test_a_filter_in_the_loop_is_seen_by_later_pictures(clips: Clips) -> None:
 
 
 def test_clips_kept_for_measuring_are_others(clips: Clips) -> None:
+    photographs = clips.images = [{"offset": number} for number in range(4)]
     known, kept = clips.apart(3)
+    assert kept.images == photographs[::3] and known.images == photographs[1:3]
     assert [note["offset"] == 0 for note in known.notes] == [False, False] and [note["offset"] for note in kept.notes] == [0]
     with pytest.raises(ValueError, match="too few"):
         known.apart(1)

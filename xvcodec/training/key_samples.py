@@ -1,0 +1,101 @@
+"""What the loop filter of key frames is trained on: training clips and photographs as the real codec decodes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from xvcodec.codec.coefficient_contexts import Floats
+from xvcodec.codec.crossmodal import CrossmodalCodec
+from xvcodec.codec.crossmodal_pass import EncodingPass
+from xvcodec.codec.quality_maps import UNIT
+from xvcodec.codec.session import Session
+from xvcodec.models.coder import AREA
+from xvcodec.models.crossmodal import Crossmodal, unpack
+from xvcodec.models.transform import PACKED
+from xvcodec.models.weights import LoadedModel
+from xvcodec.training.data import Clips
+
+SIZE = 256
+"""Side of the crops that are coded."""
+QUALITIES = (2.0, 56.0)
+"""A crop's quality (crf) is drawn from here."""
+EVEN = 0.4
+"""Share of crops that have one quality everywhere, as photographs have; others have a map of areas."""
+PHOTOGRAPHS = 0.35
+"""Share of crops that come from photographs."""
+LEVELS = 255.0
+
+
+@dataclass
+class KeySamples:
+    """Decoded key frames, M of them, 4:2:0 planes in [-0.5, 0.5], float16 (sources: 8-bit levels)."""
+
+    rough: tuple[Tensor, Tensor]  # before the loop filter: luma [M, 1, S, S], chroma [M, 2, S/2, S/2]
+    source: tuple[Tensor, Tensor]  # uint8
+    quality: Tensor  # crf of each packed position, [M, 1, S/8, S/8]
+
+    def __len__(self) -> int:
+        return len(self.quality)
+
+    @staticmethod
+    def joined(parts: list[KeySamples]) -> KeySamples:
+        """All of some."""
+        rough, source = ((torch.cat([getattr(part, name)[0] for part in parts]),
+                          torch.cat([getattr(part, name)[1] for part in parts])) for name in ("rough", "source"))
+        return KeySamples(rough, source, torch.cat([part.quality for part in parts]))
+
+
+class _Watched(nn.Module):
+    """Stands for the loop filter, notes what it is given, and hands it on as it is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen = list[Tensor]()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Watched:
+        return self  # a runtime copies its model, but what its copy sees is to be found here
+
+    def forward(self, rough: Tensor, *_: Tensor) -> Tensor:
+        """See `KeyFilter` and `Refiner`."""
+        self.seen.append(rough.clone())
+        return rough
+
+
+@torch.inference_mode()
+def record_key_frames(model: LoadedModel, clips: Clips, count: int, device: str = "cpu") -> KeySamples:
+    """Code `count` crops as key frames."""
+    module = model.module
+    assert isinstance(module, Crossmodal)
+    inner, watched = module.key.refiner, _Watched()
+    module.key.refiner = watched  # type: ignore[assignment]
+    session = Session.open(model, "constriction", None, "torch", device)
+    assert isinstance(session.codec, CrossmodalCodec)
+    guide = session.guidance("")
+    found = list[KeySamples]()
+    for _ in range(count):
+        batch = clips.photographs(1, SIZE) if clips.rng.random() < PHOTOGRAPHS else clips.clips(1, 0, SIZE)
+        quality = areas(clips.rng, SIZE // AREA)
+        EncodingPass(session.codec, {"key": quality[None]}, guide, []).key(batch.luma[0], batch.chroma[0])
+        luma, chroma = (plane.half().cpu() for plane in unpack(watched.seen.pop().float()))
+        levels = [((plane[0] + 0.5) * LEVELS).round().to(torch.uint8) for plane in (batch.luma, batch.chroma)]
+        placed = torch.from_numpy(quality[None, None].repeat(AREA // PACKED, 2).repeat(AREA // PACKED, 3))
+        found.append(KeySamples((luma, chroma), (levels[0], levels[1]), placed))
+    module.key.refiner = inner
+    return KeySamples.joined(found)
+
+
+def areas(random: np.random.Generator, side: int) -> Floats:
+    """Quality (crf) of the areas of a crop, [side, side]: levels that change slowly, with some of their own."""
+    quality = random.uniform(*QUALITIES)
+    if random.random() < EVEN:
+        return np.full((side, side), quality, np.float32)
+    slow = F.interpolate(torch.from_numpy(random.normal(size=(1, 1, 3, 3))), size=(side, side), mode="bicubic")[0, 0].numpy()
+    own = random.normal(size=(side, side)) * random.uniform(0.0, 1.0)
+    levels = np.rint(slow * random.uniform(0.3, 2.0) + own)
+    return np.clip(quality + UNIT * levels, 0.0, 63.0).astype(np.float32)
