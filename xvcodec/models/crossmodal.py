@@ -49,11 +49,12 @@ class CrossmodalConfig:
     between: float = 8.0  # crf of frames between, against the GOP's
     least: int = LEAST  # narrowest table of the lowest frequency, see `xvcodec.codec.coefficients`
     sharpness: float = 0.0  # of sampling along vectors, see `xvcodec.models.warp`
+    cuts: bool = False  # whether patches of key frames may be cut into pieces, see `xvcodec.models.cuts`
 
 
-MAIN = CrossmodalConfig("crossmodal", sharpness=SHARPNESS)
+MAIN = CrossmodalConfig("crossmodal", sharpness=SHARPNESS, cuts=True)
 FAST = CrossmodalConfig("crossmodal-fast", width=80, key_blocks=(1, 1), leading=160, refiners=(24, 3, 64, 1, 64, 1),
-                        features=4, sharpness=SHARPNESS)
+                        features=4, sharpness=SHARPNESS, cuts=True)
 PATCH = 8
 """Side of the transform's patches in predicted pictures: 10 to 25 % fewer bits than with those of key frames."""
 
