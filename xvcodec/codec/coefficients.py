@@ -10,6 +10,7 @@ later groups at once, because most of it is zero.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,10 @@ from xvcodec.codec.quincunx import quincunx
 Sizes = NDArray[np.uint8]
 Take = Callable[[NDArray[np.intp], slice, NDArray[np.uint8]], Ints]
 """(positions [P], channels in the order of coding, tables [P, C]) -> symbols [P, C], zero where the table is NONE."""
+Trial = Callable[[int, Take], Ints]
+"""Goes over the P positions of a step on trial, several times side by side: (times, takes symbols of rows of these) ->
+symbols [times * P, L], in the order of coding."""
+Begin = Callable[[int, Ints, Trial], None]
 NONE = 0
 """In place of a table: what would have a table below SKIP is zero and not coded, except for the lowest frequency."""
 
@@ -57,14 +62,14 @@ class Contexts:
         self.usual = np.stack([usual[:, channels].any(1) for channels in self.slices], axis=1)  # [QUALITIES, groups]
 
     def walk(self, qualities: Ints, other: Sizes | None, take: Take,
-             begin: Callable[[int, Ints], None] = lambda number, symbols: None) -> Ints:
+             begin: Begin | None = None) -> Ints:
         """Go over a latent.
 
         Args:
             qualities: of each position, whole crf, [h, w].
             other: sizes of another picture's latent, [h * w, L], 0 to 2 TOP, channels in their own order; None for none.
             take: codes or decodes the symbols of a step and group.
-            begin: called before each step with its number and the symbols so far, [h * w, L], in the order of coding.
+            begin: called before each step with its number, the symbols so far (in the order of coding), and a trial.
         Returns:
             all symbols, [h * w, L], channels in their own order.
         """
@@ -74,25 +79,35 @@ class Contexts:
         for number, step in enumerate(quincunx(*qualities.shape)):
             if not step.places.size:
                 continue
-            begin(number, symbols)
-            quality = qualities.ravel()[step.places]
-            sums, active = self._known(number, step.neighbours, step.places, sizes, beside, self.bias[quality])
-            for group, channels in enumerate(self.slices):
-                rows = np.flatnonzero(active | self.usual[quality, group] | (group == 0))
-                if not rows.size:
-                    continue
-                places = step.places[rows]
-                table = self.contexts.table(sums[rows, channels], self.classes[channels])
-                table = np.maximum(table, self.least) if group == 0 else np.where(table < SKIP, np.uint8(NONE), table)
-                found = take(places, channels, table)
-                some = np.flatnonzero(found.any(1))
-                if some.size:
-                    size = np.minimum(np.abs(found[some]), TOP)
-                    sums[rows[some]] += size.astype(np.float32) @ self.own[channels]
-                    active[rows[some]] = True
-                    symbols[places[some], channels] = found[some]
-                    sizes[places[some], channels] = size
+            places, quality = step.places, qualities.ravel()[step.places]
+            known = self._known(number, step.neighbours, places, sizes, beside, self.bias[quality])
+            if begin:
+                begin(number, symbols, partial(self._repeat, known, quality))
+            symbols[places] = self._groups(*known, quality, partial(_at, places, take))
+            sizes[places] = np.minimum(np.abs(symbols[places]), TOP)
         return symbols[:, self.place]
+
+    def _repeat(self, known: tuple[Floats, NDArray[np.bool_]], quality: Ints, times: int, take: Take) -> Ints:
+        sums, active = known
+        return self._groups(np.tile(sums, (times, 1)), np.tile(active, times), np.tile(quality, times), take)
+
+    def _groups(self, sums: Floats, active: NDArray[np.bool_], quality: Ints, take: Take) -> Ints:
+        """Go over the groups of some positions, given sums [P, L] of all but their own symbols -> symbols [P, L]."""
+        symbols = np.zeros(sums.shape, np.int32)
+        for group, channels in enumerate(self.slices):
+            rows = np.flatnonzero(active | self.usual[quality, group] | (group == 0))
+            if not rows.size:
+                continue
+            table = self.contexts.table(sums[rows, channels], self.classes[channels])
+            table = np.maximum(table, self.least) if group == 0 else np.where(table < SKIP, np.uint8(NONE), table)
+            found = take(rows, channels, table)
+            some = np.flatnonzero(found.any(1))
+            if some.size:
+                size = np.minimum(np.abs(found[some]), TOP)
+                sums[rows[some]] += size.astype(np.float32) @ self.own[channels]
+                active[rows[some]] = True
+                symbols[rows[some], channels] = found[some]
+        return symbols
 
     def _known(self, number: int, neighbours: NDArray[np.intp] | None, places: NDArray[np.intp], sizes: Sizes,
                beside: Sizes | None, sums: Floats) -> tuple[Floats, NDArray[np.bool_]]:
@@ -109,6 +124,10 @@ class Contexts:
             sums[some] += near[some].astype(np.float32) @ matrix
             active[some] = True
         return sums, active
+
+
+def _at(places: NDArray[np.intp], take: Take, rows: NDArray[np.intp], channels: slice, table: NDArray[np.uint8]) -> Ints:
+    return take(places[rows], channels, table)
 
 
 def sizes_of(symbols: Ints) -> Sizes:

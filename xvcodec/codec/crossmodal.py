@@ -2,6 +2,7 @@
 
 Streams of a GOP of n chunks, m of which have frames between their anchors; all integers, H x W the padded picture:
     key.y [1, 384, H/16, W/16], anchor.y [n, 96, H/8, W/8], between.y [m, 288, H/8, W/8] (xvcodec.codec.coefficients)
+    key.cuts [1, H/16, W/16] (xvcodec.codec.cut_maps)
     fields [n, 4, 3, H/8, W/8] (xvcodec.codec.fields), qualities [1 + n, H/32, W/32] (xvcodec.codec.quality_maps)
 """
 
@@ -23,6 +24,7 @@ from xvcodec.codec.coefficient_contexts import Floats, Ints
 from xvcodec.codec.coefficients import NONE, Contexts
 from xvcodec.codec.crossmodal_contexts import CrossmodalContexts
 from xvcodec.codec.crossmodal_pass import EncodingPass, caption_of, quality_map, sizes_beside, whole_qualities
+from xvcodec.codec.cut_maps import decode_cuts
 from xvcodec.codec.family import CodedGop, Guide, PassStream, Planes, ReadStream, Requirements
 from xvcodec.codec.field_contexts import COMPONENTS
 from xvcodec.codec.fields import decode_fields, encode_fields
@@ -50,6 +52,7 @@ class Symbols:
     fields: Ints  # [n, 4, 3, H/8, W/8]
     levels: Ints  # [1 + n, H/32, W/32]
     latents: dict[str, NDArray[np.int32]]  # "key", "anchor", "between": [pictures, L, h, w]
+    cuts: Ints | None = None  # [1, H/16, W/16], of a model that cuts patches
 
 
 class CrossmodalCodec(ClosedLoop):
@@ -123,7 +126,14 @@ class CrossmodalCodec(ClosedLoop):
         vectors = (height // BLOCK, width // BLOCK)
         with read.passes("fields", (chunks, 1 + BETWEEN, COMPONENTS, *vectors)) as read_pass:
             fields = decode_fields((chunks, *vectors), used, self.fields, read_pass)
-        return Symbols(frames, fields, levels, latents)
+        return Symbols(frames, fields, levels, latents, self._decode_cuts(latents["key"], read))
+
+    def _decode_cuts(self, key: Ints, read: ReadStream) -> Ints | None:
+        """Cuts of the key frame, where the model has any."""
+        if not self.module.config.cuts:
+            return None
+        with read.passes("key.cuts", (1, *key.shape[2:])) as read_pass:
+            return decode_cuts(key[0], read_pass)[None]
 
     def _decode_latents(self, kind: str, qualities: Floats, used: list[int], known: dict[str, Ints],
                         read: ReadStream) -> Ints:
@@ -144,6 +154,8 @@ class CrossmodalCodec(ClosedLoop):
     def integers(self, symbols: Symbols) -> dict[str, NDArray[np.int32]]:
         """Every array of a GOP by the name of its stream."""
         own = {"fields": symbols.fields, "qualities": symbols.levels}
+        if symbols.cuts is not None:
+            own["key.cuts"] = symbols.cuts
         return {f"{kind}.y": array for kind, array in symbols.latents.items()} | own
 
     def latents(self, symbols: Symbols, quality: float, guide: Guide, height: int,
@@ -161,6 +173,9 @@ class CrossmodalCodec(ClosedLoop):
         def synthesise(kind: str, number: int, *state: Tensor) -> tuple[Tensor, ...]:
             latent = torch.from_numpy(symbols.latents[kind][number : number + 1].astype(np.float32)).to(device)
             q = quality_map(quality_of[kind][number], device)
+            if kind == "key" and symbols.cuts is not None:
+                cuts = torch.from_numpy(symbols.cuts[None].astype(np.float32)).to(device)
+                latent = self.runtime.run("key.join", (latent, cuts, q))[0]
             return self.runtime.run(f"{kind}.synthesise", (latent, *state, q, *caption_of(kind, guide)))
 
         before = synthesise("key", 0)

@@ -11,9 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xvcodec.codec.coefficient_contexts import Floats, Ints
-from xvcodec.codec.coefficients import NONE, Sizes, sizes_of
+from xvcodec.codec.coefficients import NONE, Begin, Sizes, Trial, sizes_of
+from xvcodec.codec.cut_maps import encode_cuts
+from xvcodec.codec.cutting import Cutter
 from xvcodec.codec.family import Guide, PassStream
 from xvcodec.codec.masking import Masking, frequency_weights
+from xvcodec.codec.quincunx import quincunx
 from xvcodec.codec.shifts import shift
 from xvcodec.models.coder import AREA
 from xvcodec.models.crossmodal import BETWEEN
@@ -32,24 +35,28 @@ class EncodingPass:
         self.quality_of, self.guide = quality_of, guide
         self.latents: dict[str, list[Ints]] = {}
         self.passes: dict[str, list[tuple[Ints, NDArray[np.uint8]]]] = {}
+        self.cuts: Ints  # of the key frame, [h, w]
 
     def key(self, luma: Tensor, chroma: Tensor) -> tuple[Tensor, ...]:
         """Code a key frame and return what the decoder will have: luma, chroma."""
         q = self._quality("key")
         latent = self.runtime.run("key.analyse", (luma, chroma, q, *caption_of("key", self.guide)))[0]
         contexts = self.codec.contexts["key"]
-        rest = _rows(latent, contexts.order)
-        plain = rest.copy()
+        cutter = Cutter(self.codec, q, latent.shape)
+        rest = np.empty((latent[0, 0].numel(), latent.shape[1]), np.float32)
 
-        def expect(number: int, symbols: Ints) -> None:
-            """Take off what the neighbours that are final tell; the first step has none."""
+        def expect(number: int, symbols: Ints, trial: Trial) -> None:
+            """Take off what the neighbours that are final tell, the first step has none, and cut what remains."""
+            left = latent
             if number:
-                so_far = _latent(symbols[:, contexts.place], latent.shape).to(latent.device)
+                so_far = cutter.join(_latent(symbols[:, contexts.place], latent.shape))
                 means = self.runtime.run("key.context", (so_far, q))[0]
-                leading = contexts.place[: means.shape[1]]
-                rest[:, leading] = plain[:, leading] - _rows(means)
+                left = torch.cat((latent[:, : means.shape[1]] - means, latent[:, means.shape[1] :]), dim=1)
+            places = quincunx(*latent.shape[2:])[number].places
+            rest[places] = cutter.cut(left, places, trial)
 
-        symbols = self._walk("key", rest, latent.shape, expect).to(latent.device)
+        symbols = cutter.join(self._walk("key", rest, latent.shape, expect))
+        self.cuts = cutter.map
         return self.runtime.run("key.synthesise", (symbols, q, *caption_of("key", self.guide)))
 
     def predicted(self, kind: str, luma: Tensor, chroma: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
@@ -63,7 +70,7 @@ class EncodingPass:
     def _quality(self, kind: str) -> Tensor:
         return quality_map(self.quality_of[kind][len(self.latents.get(kind, []))], self.runtime.device)
 
-    def _walk(self, kind: str, rest: Floats, shape: torch.Size, begin: Callable[[int, Ints], None] | None = None) -> Tensor:
+    def _walk(self, kind: str, rest: Floats, shape: torch.Size, begin: Begin | None = None) -> Tensor:
         """Round a latent, [h * w, L] in quantiser steps, channels in the order of coding -> whole numbers in `shape`."""
         passes = self.passes.setdefault(kind, [])
         done = self.latents.setdefault(kind, [])
@@ -77,7 +84,7 @@ class EncodingPass:
 
         other = sizes_beside(kind, len(done), self.used, self.latents)
         quality = whole_qualities(self.quality_of[kind][len(done)], AREA // getattr(self.codec.module, kind).patch)
-        walked = self.codec.contexts[kind].walk(quality, other, take, begin or (lambda number, symbols: None))
+        walked = self.codec.contexts[kind].walk(quality, other, take, begin)
         done.append(walked.T.reshape(shape[1:]))
         return _latent(walked, shape)
 
@@ -92,9 +99,12 @@ class EncodingPass:
         return lambda places, channels: there[places, None] * frequency[channels]
 
     def streams(self) -> list[PassStream]:
-        """All latents, pictures stacked."""
-        return [PassStream(f"{kind}.y", (len(each), *each[0].shape), shift(self.passes[kind], self.codec.prices))
-                for kind, each in self.latents.items()]
+        """All latents, pictures stacked, and the cuts of the key frame."""
+        latents = [PassStream(f"{kind}.y", (len(each), *each[0].shape), shift(self.passes[kind], self.codec.prices))
+                   for kind, each in self.latents.items()]
+        if not self.codec.module.config.cuts:
+            return latents
+        return [*latents, PassStream("key.cuts", (1, *self.cuts.shape), encode_cuts(self.cuts, self.latents["key"][0]))]
 
 
 def sizes_beside(kind: str, number: int, used: list[int], latents: Mapping[str, Sequence[Ints] | Ints]) -> Sizes | None:

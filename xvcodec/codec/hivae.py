@@ -23,7 +23,7 @@ from xvc_bitstream.errors import DamagedError
 
 from xvcodec.codec.closed_loop import ClosedLoop, coefficients_from
 from xvcodec.codec.coefficient_contexts import CoefficientContexts, Floats, Ints
-from xvcodec.codec.coefficients import NONE, Contexts, Sizes, Take, sizes_of
+from xvcodec.codec.coefficients import NONE, Contexts, Sizes, Take, Trial, sizes_of
 from xvcodec.codec.family import CodedGop, Guide, PassStream, Planes, ReadStream, Requirements
 from xvcodec.codec.fields import FieldContexts
 from xvcodec.codec.hivae_chunks import best_chunk
@@ -164,7 +164,7 @@ class HivaeCodec(ClosedLoop):
         rest, passes = rows(latent, contexts.order), Passes()
         plain = rest.copy()
 
-        def expect(number: int, symbols: Ints) -> None:
+        def expect(number: int, symbols: Ints, _: Trial) -> None:
             """Take off what the neighbours that are final tell; the first step has none."""
             if number:
                 so_far = symbols[:, contexts.place].T.astype(np.float32).reshape(latent.shape)

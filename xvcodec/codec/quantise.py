@@ -27,6 +27,8 @@ class Quantiser:
         zero = -tables.lowest
         self.first = (bits[:, zero + 1] - bits[:, zero]) * (price / 2)  # moves the border between 0 and 1
         self.first[:skip] = float("inf")
+        self.price = price
+        self._costs: NDArray[np.float32] = bits.numpy()
         self.more = (bits[:, zero + 2] - bits[:, zero + 1]) * (price / 2)
 
     def __call__(self, residual: Tensor, index: Tensor, weight: Tensor | float = 1.0) -> Tensor:
@@ -36,6 +38,12 @@ class Quantiser:
         size = residual.abs()
         lowered = torch.floor(size + 0.5 - more.clamp(max=0.49))
         return torch.sign(residual) * torch.where(size > 0.5 + first, lowered.clamp_min(1.0), 0.0)
+
+    def bits(self, symbols: NDArray[np.int32], index: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """What symbols of some tables cost, same shape; an escaped one is taken for the largest that is not."""
+        zero = (self._costs.shape[1] - 1) // 2
+        found: NDArray[np.float32] = self._costs[index, np.clip(symbols, -zero, zero) + zero]
+        return found
 
     def whole(self, residual: NDArray[np.float32], index: NDArray[np.uint8],
               weight: NDArray[np.float32] | None = None) -> NDArray[np.int32]:

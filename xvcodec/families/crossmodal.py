@@ -96,8 +96,9 @@ class CrossmodalFamily(Family):
         """One key frame, then an anchor and the frames between in each chunk; the encoder decodes, too."""
         chunks = (frames - 1) / CHUNK
         times = {"key": 1.0, "anchor": chunks, "between": chunks}
-        only = ("analyse", "context")  # of the encoder; the context runs once a pass
-        return {name: (times[kind] * (PASSES - 1 if what == "context" else 1), 0.0 if what in only else times[kind])
+        only = ("analyse", "context", "cut")  # of the encoder, which goes pass by pass
+        each = {"context": PASSES - 1, "cut": PASSES, "join": PASSES}
+        return {name: (times[kind] * each.get(what, 1), 0.0 if what in only else times[kind])
                 for name in self.steps for kind, what in [name.split(".")]}
 
     def codec(self, model: LoadedModel, runtime: Runtime) -> GopCodec:

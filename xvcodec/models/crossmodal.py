@@ -54,12 +54,13 @@ class CrossmodalConfig:
     least: int = LEAST  # narrowest table of the lowest frequency, see `xvcodec.codec.coefficients`
     sharpness: float = 0.0  # of sampling along vectors, see `xvcodec.models.warp`
     dense: bool = False  # whether the loop filter of key frames is a `KeyFilter`, else a `Refiner`
+    cuts: bool = False  # whether patches of key frames may be cut into pieces, see `xvcodec.models.cuts`
     edition: int = EDITION
 
 
-MAIN = CrossmodalConfig("crossmodal", refiners=(48, 5, 64, 1, 64, 1), sharpness=SHARPNESS, dense=True)
+MAIN = CrossmodalConfig("crossmodal", refiners=(48, 5, 64, 1, 64, 1), sharpness=SHARPNESS, dense=True, cuts=True)
 FAST = CrossmodalConfig("crossmodal-fast", width=80, key_blocks=(1, 1), leading=160, refiners=(48, 5, 64, 1, 64, 1),
-                        features=4, sharpness=SHARPNESS, dense=True)
+                        features=4, sharpness=SHARPNESS, dense=True, cuts=True)
 PATCH = 8
 """Side of the transform's patches in predicted pictures: 10 to 25 % fewer bits than with those of key frames."""
 

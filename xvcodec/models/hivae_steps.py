@@ -26,7 +26,8 @@ _TWO = ("before_luma", "before_chroma", "after_luma", "after_chroma", "forward",
 _LINEAR = ("amid.transform.", "amid.log_step.")
 _SEEN, _GUIDE = ("luma", "chroma"), ("q", "text", "mask")
 STEPS = {
-    **{name: step for name, step in CROSSMODAL.items() if not name.startswith("between.")},
+    **{name: CROSSMODAL[name] for name in ("key.analyse", "key.context", "key.synthesise", "anchor.analyse",
+                                           "anchor.synthesise")},
     "amid.analyse": Step((*_SEEN, *_TWO, "q"), ("latent",), _LINEAR),
     "amid.synthesise": Step(("symbols", *_TWO, "q"), ("out_luma", "out_chroma"), (*_LINEAR, "amid.refiner.")),
     "paint.mean": Step((*_SEEN, *_GUIDE), ("out_luma", "out_chroma"), ("mean.",)),

@@ -1,4 +1,4 @@
-"""The crossmodal model as pure functions: seven steps, tensors in, tensors out, no state inside.
+"""The crossmodal model as pure functions: nine steps, tensors in, tensors out, no state inside.
 
 Both runtimes run these same steps: torch calls the modules, onnxruntime the graphs exported from them. A step's
 inputs and outputs are listed in `STEPS`; shapes, with N samples, H and W multiples of 32:
@@ -6,7 +6,10 @@ inputs and outputs are listed in `STEPS`; shapes, with N samples, H and W multip
     field [N, 3, H/8, W/8] and fields [N, 4, 3, H/8, W/8] in quarter pixels, and -1, 0, 1 (see `xvcodec.models.crossmodal`);
     shares [N, 3]; q [N, 1, H/32, W/32] in [0, 63]; text [N, T, D] and mask [N, T];
     latent (in quantiser steps, before rounding) and symbols [N, L, H/p, W/p], p the side of a patch;
-    means [N, C, H/16, W/16]: what decoded neighbours tell about the first C channels of a key frame, in quantiser steps.
+    means [N, C, H/16, W/16]: what decoded neighbours tell about the first C channels of a key frame, in quantiser steps;
+    rest [N, L, H/16, W/16]: what a key frame's symbols are without cuts, cuts [N, 1, H/16, W/16]: of its patches, and
+    candidates [N, 9 * 256, H/16, W/16]: what each cut makes of its luma, all in the steps [N, 256, H/16, W/16] (see
+    `xvcodec.models.cuts`). `key.context` and `key.synthesise` take such a rest for symbols.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from torch import Tensor, nn
 from xvcodec.models.base import Step
 from xvcodec.models.coder import AREA, Coder
 from xvcodec.models.crossmodal import Crossmodal, Picture, pack, pack_several, unpack, unpack_several
+from xvcodec.models.cuts import CUTS, LUMA, SIDE, cut_all, join
 from xvcodec.models.warp import BLOCK
 
 KINDS = ("key", "anchor", "between")
@@ -38,6 +42,8 @@ def _step(kind: str, inputs: tuple[str, ...], outputs: tuple[str, ...], parts: t
 STEPS = {
     "key.analyse": _step("key", (*_PICTURES, *_GUIDE), ("latent",), ("encoder.", *_THERE)),
     "key.context": _step("key", ("symbols", "q"), ("means",), ("context.", "log_step.")),
+    "key.cut": _step("key", ("rest", "q"), ("candidates", "steps"), ("log_step.",)),
+    "key.join": _step("key", ("symbols", "cuts", "q"), ("rest",), ("log_step.",)),
     "key.synthesise": _step("key", ("symbols", *_GUIDE), _OUT, ("decoder.", "context.", *_BACK)),
 }
 for _kind, _state in _PREDICTED.items():
@@ -70,6 +76,23 @@ class Neighbours(_Part):
         channels = key.context.channels
         means: Tensor = key.context(symbols, key.step(q)[:, :channels], lambda _: symbols[:, :channels])
         return means
+
+
+class Cut(_Part):
+    """What remains of a key frame after the means -> its luma by each cut, and the steps of luma."""
+
+    def forward(self, rest: Tensor, q: Tensor) -> tuple[Tensor, Tensor]:
+        """See `STEPS`."""
+        step = self.model.key.step(q)
+        return cut_all(rest, step), step.index_select(1, LUMA.to(step.device))
+
+
+class Join(_Part):
+    """Symbols of patches that may be cut -> what they are without cuts."""
+
+    def forward(self, symbols: Tensor, cuts: Tensor, q: Tensor) -> Tensor:
+        """See `STEPS`."""
+        return join(symbols, cuts, self.model.key.step(q))
 
 
 class SynthesiseKey(_Part):
@@ -122,7 +145,8 @@ class SynthesiseBetween(_Part):
         return unpack_several(self.model.between.synthesise(symbols, self.model.predict_between(*both, fields, shares), q))
 
 
-_MODULES = {"key.analyse": AnalyseKey, "key.context": Neighbours, "key.synthesise": SynthesiseKey,
+_MODULES = {"key.analyse": AnalyseKey, "key.context": Neighbours, "key.cut": Cut, "key.join": Join,
+            "key.synthesise": SynthesiseKey,
             "anchor.analyse": AnalyseAnchor, "anchor.synthesise": SynthesiseAnchor,
             "between.analyse": AnalyseBetween, "between.synthesise": SynthesiseBetween}
 
@@ -141,6 +165,10 @@ def output_shapes(model: Crossmodal, step: str, inputs: Sequence[Tensor]) -> lis
         return [(count // coder.pictures, coder.latents, height // coder.patch, width // coder.patch)]
     if what == "context":
         return [(count, model.key.context.channels, height, width)]
+    if what == "cut":
+        return [(count, channels * SIDE**2, height, width) for channels in (CUTS, 1)]
+    if what == "join":
+        return [(count, coder.latents, height, width)]
     pictures, height, width = count * coder.pictures, height * coder.patch, width * coder.patch
     return [(pictures, 1, height, width), (pictures, 2, height // 2, width // 2)]
 
@@ -175,5 +203,7 @@ def example_inputs(model: Crossmodal, step: str, height: int, width: int, count:
         "text": uniform(count, tokens, model.config.text),
         "mask": torch.ones(count, tokens),
         "symbols": (uniform(count, coder.latents, *blocks) * 3).round(),
+        "rest": uniform(count, coder.latents, *blocks) * 3,
+        "cuts": ((uniform(count, 1, *blocks) + 0.5) * CUTS).floor(),
     }
     return tuple(made[name] for name in STEPS[step].inputs)

@@ -13,8 +13,10 @@ from xvcodec.codec.qualities import quality_between
 from xvcodec.codec.quantise import SKIP
 from xvcodec.models.coder import AREA
 from xvcodec.models.crossmodal import BETWEEN, CHUNK, Crossmodal, Picture, pack, pack_several, unpack
+from xvcodec.models.cuts import cut, join
 from xvcodec.models.transform import PACKED
 from xvcodec.training.contexts import BatchContexts, sizes_beside, sizes_of
+from xvcodec.training.cuts import chosen
 from xvcodec.training.rate import geometric_bits, lowered
 
 ROUNDS = 2
@@ -117,7 +119,15 @@ class _Pass:
             size, table = (each[:, :leading] for each in expected)
             return coder.means(q, latent, lambda means: lowered(latent[:, :leading] - means, size, table, PRICE))
 
-        symbols, mean, bits = settle(latent, mean_of, lambda known: self.contexts["key"](known, quality))
+        def expect(known: Tensor) -> Expected:
+            return self.contexts["key"](known, quality)
+
+        symbols, mean, bits = settle(latent, mean_of, expect)
+        if self.model.config.cuts:  # with the means of neighbours that are whole, and without the few bits of the cuts
+            rest, step = latent - mean, coder.step(q)
+            cuts = chosen(rest, step, *expect(symbols), PRICE)
+            symbols, _, bits = settle(cut(rest, cuts, step), lambda _: 0.0, expect)
+            symbols = join(symbols, cuts, step)
         decoded = coder.pictures_of(symbols + mean, q, text, mask)
         self._note("key", decoded, truth, bits)
         return State(Picture(*unpack(decoded)))
