@@ -27,8 +27,8 @@ CHUNK = 4
 BETWEEN = CHUNK - 1
 LEAST = 4
 """Table of the lowest frequency where nothing is expected: a nonzero symbol costs eight bits, a zero a hundredth."""
-ANCHOR_RISE, BETWEEN_RISE = 0.1, 0.15
-"""How much coarser higher frequencies are, see `relative_steps`."""
+RISE = 0.15
+"""How much coarser higher frequencies of predicted pictures are, see `relative_steps`."""
 EDITION = 2
 """Of how a GOP's integers are written, which weights name: what another edition wrote is refused, not misread."""
 CHROMA = 1.8
@@ -122,9 +122,9 @@ class Crossmodal(Model):
         key, anchor, between = config.refiners[:2], config.refiners[2:4], config.refiners[4:]
         self.key = KeyCoder(KeyConfig(config.width, *config.key_blocks, config.leading, config.context, config.text, key,
                                       config.features, config.dense))
-        steps = [relative_steps(PATCH, *each) for each in ((1, ANCHOR_RISE), (BETWEEN, BETWEEN_RISE))]
-        self.anchor = Coder(1, PATCH, steps[0], LoopFilter(*anchor) if anchor[0] else None)
-        self.between = Coder(BETWEEN, PATCH, 1.35 * steps[1], LoopFilter(*between) if between[0] else None)
+        one, several = (relative_steps(PATCH, pictures, RISE) for pictures in (1, BETWEEN))
+        self.anchor = Coder(1, PATCH, one, LoopFilter(*anchor) if anchor[0] else None)
+        self.between = Coder(BETWEEN, PATCH, 1.35 * several, LoopFilter(*between) if between[0] else None)
 
     def predict_anchor(self, before: Picture, field: Tensor) -> Tensor:
         """Warp the anchor before.
