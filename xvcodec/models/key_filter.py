@@ -1,9 +1,9 @@
 """The loop filter of key frames: dense convolutions at half resolution, trained on what the codec decodes.
 
 What is mended is the same at every pixel, so that what a network learns at one it should know at all: at a quarter of the
-resolution it has to be learned four times as often, and as many multiplications reached 0.3 dB less after equal training
-(docs/experiments.md). Depthwise convolutions need fewer multiplications, and more time. A key frame is one picture of a GOP,
-and all others are predicted from it, so that its filter may cost what theirs may not.
+resolution it has to be learned four times as often, and twice the multiplications reached 0.3 dB less after equal training
+(docs/experiments.md). Depthwise convolutions of as many channels (`Refiner`) take as long, and mend less. A key frame is one
+picture of a GOP, and all others are predicted from it, so that its filter may cost what theirs may not.
 """
 
 from __future__ import annotations
