@@ -5,7 +5,7 @@ what it decodes; then again with the new filters in the loop. Filters of the mod
 at no change, and learn in the first round from what the model decodes with its own. After every round the gain is printed
 on GOPs that are kept for measuring, also by chunk: one that grows old along a GOP would show there.
 
-    python tools/fit_filters.py CACHE -o filters.safetensors [--model crossmodal-fast] [--anchor 64,1] [--between 64,1]
+    python tools/fit_filters.py CACHE -o filters.safetensors [--model crossmodal-fast] [--anchor 48,4] [--between 64,1]
 """
 
 import argparse
@@ -40,7 +40,8 @@ def size(text: str) -> tuple[int, int]:
 
 def sized(module: Crossmodal, sizes: dict[str, tuple[int, int]]) -> Crossmodal:
     """The model with filters of some sizes: its own, where it has such."""
-    return module if module.config.refiners[2:] == (*sizes["anchor"], *sizes["between"]) else with_sizes(module, sizes)
+    same = module.config.fine and module.config.refiners[2:] == (*sizes["anchor"], *sizes["between"])
+    return module if same else with_sizes(module, sizes, fine=True)
 
 
 def report(kind: str, module: Crossmodal, kept: Samples) -> None:
@@ -58,7 +59,7 @@ def main() -> int:
     parser.add_argument("cache", type=Path, help="folder made by preparing and searching clips, 7 chunks of each")
     parser.add_argument("-o", "--output", type=Path, required=True, help="file for the filters (.safetensors)")
     parser.add_argument("--model", default="crossmodal-fast", help="model whose filters they are: a name or a weights file")
-    parser.add_argument("--anchor", type=size, default=(64, 1), help="channels and blocks of the filter of anchors")
+    parser.add_argument("--anchor", type=size, default=(48, 4), help="channels and blocks of the filter of anchors")
     parser.add_argument("--between", type=size, default=(64, 1), help="and of that of frames between")
     parser.add_argument("--rounds", type=int, default=3, help="of coding clips and fitting")
     parser.add_argument("--gops", type=int, default=50, help="GOPs coded in each round")

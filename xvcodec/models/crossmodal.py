@@ -12,7 +12,7 @@ What remains of predicted pictures has none: trained for hours on CPUs, such net
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
@@ -20,6 +20,7 @@ from torch import Tensor
 
 from xvcodec.models.base import Model
 from xvcodec.models.coder import PICTURE, Coder, KeyCoder, KeyConfig, relative_steps
+from xvcodec.models.key_filter import AnchorFilter
 from xvcodec.models.loop_filter import LoopFilter
 from xvcodec.models.warp import BLURS, SHARPNESS, blurred, warp_yuv
 
@@ -54,13 +55,14 @@ class CrossmodalConfig:
     least: int = LEAST  # narrowest table of the lowest frequency, see `xvcodec.codec.coefficients`
     sharpness: float = 0.0  # of sampling along vectors, see `xvcodec.models.warp`
     dense: bool = False  # whether the loop filter of key frames is a `KeyFilter`, else a `Refiner`
+    fine: bool = False  # whether the loop filter of anchors is an `AnchorFilter`, else a `LoopFilter`
     cuts: bool = False  # whether patches of key frames may be cut into pieces, see `xvcodec.models.cuts`
     edition: int = EDITION
 
 
-MAIN = CrossmodalConfig("crossmodal", refiners=(48, 5, 64, 1, 64, 1), sharpness=SHARPNESS, dense=True, cuts=True)
-FAST = CrossmodalConfig("crossmodal-fast", width=80, key_blocks=(1, 1), leading=160, refiners=(48, 5, 64, 1, 64, 1),
-                        features=4, sharpness=SHARPNESS, dense=True, cuts=True)
+FAST = CrossmodalConfig("crossmodal-fast", width=80, key_blocks=(1, 1), leading=160, refiners=(48, 5, 48, 4, 64, 1),
+                        features=4, sharpness=SHARPNESS, dense=True, fine=True, cuts=True)
+MAIN = replace(FAST, name="crossmodal", refiners=(64, 6, 48, 4, 64, 1))
 PATCH = 8
 """Side of the transform's patches in predicted pictures: 10 to 25 % fewer bits than with those of key frames."""
 
@@ -123,7 +125,7 @@ class Crossmodal(Model):
         self.key = KeyCoder(KeyConfig(config.width, *config.key_blocks, config.leading, config.context, config.text, key,
                                       config.features, config.dense))
         one, several = (relative_steps(PATCH, pictures, RISE) for pictures in (1, BETWEEN))
-        self.anchor = Coder(1, PATCH, one, LoopFilter(*anchor) if anchor[0] else None)
+        self.anchor = Coder(1, PATCH, one, (AnchorFilter if config.fine else LoopFilter)(*anchor) if anchor[0] else None)
         self.between = Coder(BETWEEN, PATCH, 1.35 * several, LoopFilter(*between) if between[0] else None)
 
     def predict_anchor(self, before: Picture, field: Tensor) -> Tensor:

@@ -61,7 +61,7 @@ class LoopFilter(nn.Module):
         x = x + F.conv2d(_beyond(dense(self._place(unit))), place, self.stem.bias)
         for block in self.blocks:
             x = x + block(F.relu(x))
-        change = self.head(F.relu(x)).float() * unit * _near(coded)
+        change = self.head(F.relu(x)).float() * unit * near(coded, 2)
         return rough + together(change).reshape(rough.shape)
 
     def _stem_weights(self) -> tuple[Tensor, Tensor]:
@@ -81,14 +81,17 @@ class LoopFilter(nn.Module):
         return torch.cat((below.expand_as(unit), right.expand_as(unit), (unit / MIDDLE).log()), dim=1)
 
 
-def _near(coded: Tensor) -> Tensor:
-    """1 in blocks in which something was coded, and around them, else 0: [N, 24, 2 h, 2 w] -> [N, 1, 2 h, 2 w].
+def near(coded: Tensor, side: int) -> Tensor:
+    """1 in blocks in which something was coded, and around them, else 0: [N, C, H, W] -> [N, 1, H, W].
 
     Blocks that are only carried on are not filtered again in picture after picture, or they would lose all their detail.
+
+    Args:
+        coded: difference to the prediction. side: of a block, positions.
     """
-    blocks = F.max_pool2d(coded.abs().amax(1, keepdim=True), 2)
-    near = F.max_pool2d((blocks > CODED).to(coded.dtype), 3, stride=1, padding=1)
-    return F.interpolate(near, scale_factor=2.0)
+    blocks = F.max_pool2d(coded.abs().amax(1, keepdim=True), side)
+    around = F.max_pool2d((blocks > CODED).to(coded.dtype), 3, stride=1, padding=1)
+    return F.interpolate(around, scale_factor=float(side))
 
 
 def _beyond(x: Tensor) -> Tensor:

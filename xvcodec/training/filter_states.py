@@ -18,26 +18,30 @@ KEY = "key.refiner."
 _AT = {"anchor": 2, "between": 4}
 
 
-def with_sizes(module: Crossmodal, sizes: Mapping[str, tuple[int, int]]) -> Crossmodal:
-    """A copy of a model with new loop filters (channels and blocks) for "anchor" and "between": they change nothing yet."""
+def with_sizes(module: Crossmodal, sizes: Mapping[str, tuple[int, int]], fine: bool) -> Crossmodal:
+    """A copy of a model with new loop filters (channels and blocks) for "anchor" and "between": they change nothing yet.
+
+    Args:
+        fine: whether that of anchors is an `AnchorFilter`.
+    """
     refiners = list(module.config.refiners)
     for kind, at in _AT.items():
         refiners[at : at + 2] = sizes[kind]
-    return _renewed(module, replace(module.config, refiners=tuple(refiners)), PARTS)
+    return _renewed(module, replace(module.config, refiners=tuple(refiners), fine=fine), PARTS)
 
 
 def save_filters(module: Crossmodal, path: Path) -> None:
     """Write the loop filters of a model."""
     state = {name: value.contiguous() for name, value in module.state_dict().items() if name.startswith(PARTS)}
-    save_file(state, path, metadata={"refiners": json.dumps(module.config.refiners[2:])})
+    save_file(state, path, metadata={"refiners": json.dumps([*module.config.refiners[2:], module.config.fine])})
 
 
 def with_filters(module: Crossmodal, path: Path) -> Crossmodal:
     """A copy of a model with the loop filters of a file that `save_filters` wrote."""
     with safe_open(path, "pt") as file:
-        anchor, blocks, between, more = json.loads(file.metadata()["refiners"])
+        anchor, blocks, between, more, fine = json.loads(file.metadata()["refiners"])
         state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is not a mapping
-    made = with_sizes(module, {"anchor": (anchor, blocks), "between": (between, more)})
+    made = with_sizes(module, {"anchor": (anchor, blocks), "between": (between, more)}, fine)
     made.load_state_dict(made.state_dict() | state)
     return made
 

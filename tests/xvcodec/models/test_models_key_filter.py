@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from xvcodec.models.crossmodal import FAST, MAIN, Crossmodal, pack, unpack
-from xvcodec.models.key_filter import KeyFilter
+from xvcodec.models.key_filter import AnchorFilter, KeyFilter
 from xvcodec.models.loop_filter import LoopFilter
 from xvcodec.models.refine import Refiner
 
@@ -75,10 +75,37 @@ def test_what_moves_by_whole_patches_is_filtered_alike() -> None:
     assert not torch.allclose(change(8), change(0), atol=1e-3)
 
 
+def anchor_filter() -> AnchorFilter:
+    torch.manual_seed(3)
+    made = AnchorFilter(8, 2).eval().requires_grad_(False)
+    torch.nn.init.normal_(made.head.weight, std=0.1)
+    return made
+
+
+def test_anchors_change_only_where_something_was_coded() -> None:
+    base, step = inputs()
+    assert torch.equal(anchor_filter()(base, base, step), base)
+    rough = base.clone()
+    rough[:, 40, 1, 2] += 0.05  # in one block
+    changed = (anchor_filter()(rough, base, step) - rough).abs().amax((0, 1)) > 0
+    assert changed[:3, 1:4].all() and int(changed.sum()) == 9
+
+
+def test_the_filter_of_anchors_sees_what_was_coded_and_no_brightness() -> None:
+    base, step = inputs()
+    rough = base + torch.randn_like(base) * 0.05
+    change = anchor_filter()(rough, base, step) - rough
+    offset = pack(torch.full((2, 1, 32, 64), 0.2), torch.full((2, 2, 16, 32), -0.1))
+    assert torch.allclose(anchor_filter()(rough + offset, base + offset, step) - rough - offset, change, atol=1e-5)
+    other = anchor_filter()(rough, base + 0.01 * torch.randn_like(base), step) - rough
+    assert not torch.allclose(other, change, atol=1e-3)
+
+
 def test_the_config_says_which_filter_a_model_has() -> None:
     sizes = {"width": 12, "key_blocks": (1, 1), "leading": 6, "context": 5, "refiners": (6, 1, 6, 1, 6, 1)}
     for config in (MAIN, FAST):
         own = Crossmodal(replace(config, **sizes))
-        older = Crossmodal(replace(config, **sizes, dense=False))
+        older = Crossmodal(replace(config, **sizes, dense=False, fine=False))
         assert isinstance(own.key.refiner, KeyFilter) and isinstance(older.key.refiner, Refiner)
-        assert isinstance(own.anchor.refiner, LoopFilter)
+        assert isinstance(own.anchor.refiner, AnchorFilter) and isinstance(older.anchor.refiner, LoopFilter)
+        assert isinstance(own.between.refiner, LoopFilter)
