@@ -9,7 +9,7 @@ later groups at once, because most of it is zero.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -26,6 +26,7 @@ Trial = Callable[[int, Take], Ints]
 """Goes over the P positions of a step on trial, several times side by side: (times, takes symbols of rows of these) ->
 symbols [times * P, L], in the order of coding."""
 Begin = Callable[[int, Ints, Trial], None]
+TOLD_WITH = 6
 NONE = 0
 """In place of a table: what would have a table below SKIP is zero and not coded, except for the lowest frequency."""
 
@@ -42,6 +43,7 @@ class Contexts:
 
     The lowest frequency is coded always, with table `least` (1 to SKIP) at least: light that comes and goes where nothing
     is coded beside (a flash, a strobe) could not begin to be coded otherwise. In files of six clips it costs 0.0 %.
+    Pictures of which too much would be lost (a checkerboard of single pixels) code everything so.
     """
 
     def __init__(self, contexts: CoefficientContexts, least: int) -> None:
@@ -61,8 +63,8 @@ class Contexts:
         usual = contexts.table(self.bias, self.classes) >= SKIP
         self.usual = np.stack([usual[:, channels].any(1) for channels in self.slices], axis=1)  # [QUALITIES, groups]
 
-    def walk(self, qualities: Ints, other: Sizes | None, take: Take,
-             begin: Begin | None = None) -> Ints:
+    def walk(self, qualities: Ints, other: Sizes | None, take: Take, begin: Begin | None = None,
+             everything: bool = False) -> Ints:
         """Go over a latent.
 
         Args:
@@ -70,6 +72,7 @@ class Contexts:
             other: sizes of another picture's latent, [h * w, L], 0 to 2 TOP, channels in their own order; None for none.
             take: codes or decodes the symbols of a step and group.
             begin: called before each step with its number, the symbols so far (in the order of coding), and a trial.
+            everything: whether symbols are coded that nothing hints at, too.
         Returns:
             all symbols, [h * w, L], channels in their own order.
         """
@@ -82,24 +85,26 @@ class Contexts:
             places, quality = step.places, qualities.ravel()[step.places]
             known = self._known(number, step.neighbours, places, sizes, beside, self.bias[quality])
             if begin:
-                begin(number, symbols, partial(self._repeat, known, quality))
-            symbols[places] = self._groups(*known, quality, partial(_at, places, take))
+                begin(number, symbols, partial(self._repeat, known, quality, everything))
+            symbols[places] = self._groups(*known, quality, everything, partial(_at, places, take))
             sizes[places] = np.minimum(np.abs(symbols[places]), TOP)
         return symbols[:, self.place]
 
-    def _repeat(self, known: tuple[Floats, NDArray[np.bool_]], quality: Ints, times: int, take: Take) -> Ints:
+    def _repeat(self, known: tuple[Floats, NDArray[np.bool_]], quality: Ints, everything: bool, times: int,
+                take: Take) -> Ints:
         sums, active = known
-        return self._groups(np.tile(sums, (times, 1)), np.tile(active, times), np.tile(quality, times), take)
+        return self._groups(np.tile(sums, (times, 1)), np.tile(active, times), np.tile(quality, times), everything, take)
 
-    def _groups(self, sums: Floats, active: NDArray[np.bool_], quality: Ints, take: Take) -> Ints:
+    def _groups(self, sums: Floats, active: NDArray[np.bool_], quality: Ints, everything: bool, take: Take) -> Ints:
         """Go over the groups of some positions, given sums [P, L] of all but their own symbols -> symbols [P, L]."""
         symbols = np.zeros(sums.shape, np.int32)
         for group, channels in enumerate(self.slices):
-            rows = np.flatnonzero(active | self.usual[quality, group] | (group == 0))
+            coded = everything or group == 0
+            rows = np.flatnonzero(active | self.usual[quality, group] | coded)
             if not rows.size:
                 continue
             table = self.contexts.table(sums[rows, channels], self.classes[channels])
-            table = np.maximum(table, self.least) if group == 0 else np.where(table < SKIP, np.uint8(NONE), table)
+            table = np.maximum(table, self.least) if coded else np.where(table < SKIP, np.uint8(NONE), table)
             found = take(rows, channels, table)
             some = np.flatnonzero(found.any(1))
             if some.size:
@@ -124,6 +129,16 @@ class Contexts:
             sums[some] += near[some].astype(np.float32) @ matrix
             active[some] = True
         return sums, active
+
+
+def told(everything: Sequence[bool]) -> tuple[Ints, NDArray[np.uint8]]:
+    """The pass that says which pictures code everything."""
+    return np.array(everything, np.int32), tables_of_told(len(everything))
+
+
+def tables_of_told(pictures: int) -> NDArray[np.uint8]:
+    """Tables of that pass: hardly any picture does."""
+    return np.full(pictures, TOLD_WITH, np.uint8)
 
 
 def _at(places: NDArray[np.intp], take: Take, rows: NDArray[np.intp], channels: slice, table: NDArray[np.uint8]) -> Ints:

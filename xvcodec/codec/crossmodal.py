@@ -21,7 +21,7 @@ from xvcodec.codec.analysis import Analysis, analyse
 from xvcodec.codec.chunks import cut, shares
 from xvcodec.codec.closed_loop import ClosedLoop, coefficients_from
 from xvcodec.codec.coefficient_contexts import Floats, Ints
-from xvcodec.codec.coefficients import NONE, Contexts
+from xvcodec.codec.coefficients import NONE, Contexts, tables_of_told
 from xvcodec.codec.crossmodal_contexts import CrossmodalContexts
 from xvcodec.codec.crossmodal_pass import EncodingPass, caption_of, quality_map, sizes_beside, whole_qualities
 from xvcodec.codec.cut_maps import decode_cuts
@@ -144,10 +144,11 @@ class CrossmodalCodec(ClosedLoop):
         latents = known | {kind: found}
         if len(found):
             with read.passes(f"{kind}.y", found.shape) as read_pass:
+                everything = read_pass(tables_of_told(len(found))) != 0
                 take = coefficients_from(shifting(read_pass, len(self.prices.tables)))
                 for number, quality in enumerate(qualities):
                     other = sizes_beside(kind, number, used, latents)
-                    walked = self.contexts[kind].walk(whole_qualities(quality, scale), other, take)
+                    walked = self.contexts[kind].walk(whole_qualities(quality, scale), other, take, None, everything[number])
                     found[number] = walked.T.reshape(found.shape[1:])
         return found
 

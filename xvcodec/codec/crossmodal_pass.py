@@ -11,19 +11,22 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xvcodec.codec.coefficient_contexts import Floats, Ints
-from xvcodec.codec.coefficients import NONE, Begin, Sizes, Trial, sizes_of
+from xvcodec.codec.coefficients import NONE, Begin, Sizes, Trial, sizes_of, told
 from xvcodec.codec.cut_maps import encode_cuts
 from xvcodec.codec.cutting import Cutter
 from xvcodec.codec.family import Guide, PassStream
 from xvcodec.codec.masking import Masking, frequency_weights
 from xvcodec.codec.quincunx import quincunx
-from xvcodec.codec.shifts import shift
+from xvcodec.codec.shifts import Pass, shift
 from xvcodec.models.coder import AREA
 from xvcodec.models.crossmodal import BETWEEN
 from xvcodec.models.warp import BLOCK
 
 if TYPE_CHECKING:
     from xvcodec.codec.crossmodal import CrossmodalCodec
+
+LOST, DEAR, CHEAP = 1.5, 14.0, 0.014
+"""Quantiser steps beyond which rounding alone makes nothing zero; bits of a symbol where none is expected, and of a zero."""
 
 
 class EncodingPass:
@@ -34,7 +37,8 @@ class EncodingPass:
         self.codec, self.runtime, self.used, self.masking = codec, codec.runtime, used, masking
         self.quality_of, self.guide = quality_of, guide
         self.latents: dict[str, list[Ints]] = {}
-        self.passes: dict[str, list[tuple[Ints, NDArray[np.uint8]]]] = {}
+        self.passes: dict[str, list[Pass]] = {}
+        self.everything: dict[str, list[bool]] = {}
         self.cuts: Ints  # of the key frame, [h, w]
 
     def key(self, luma: Tensor, chroma: Tensor) -> tuple[Tensor, ...]:
@@ -72,8 +76,17 @@ class EncodingPass:
 
     def _walk(self, kind: str, rest: Floats, shape: torch.Size, begin: Begin | None = None) -> Tensor:
         """Round a latent, [h * w, L] in quantiser steps, channels in the order of coding -> whole numbers in `shape`."""
-        passes = self.passes.setdefault(kind, [])
-        done = self.latents.setdefault(kind, [])
+        walked, passes = self._round(kind, rest, begin, everything=False)
+        if everything := self._too_much_lost(rest, walked[:, self.codec.contexts[kind].order]):
+            walked, passes = self._round(kind, rest, begin, everything)
+        self.passes.setdefault(kind, []).extend(passes)
+        self.everything.setdefault(kind, []).append(everything)
+        self.latents.setdefault(kind, []).append(walked.T.reshape(shape[1:]))
+        return _latent(walked, shape)
+
+    def _round(self, kind: str, rest: Floats, begin: Begin | None, everything: bool) -> tuple[Ints, list[Pass]]:
+        """Symbols [h * w, L], channels in their own order, and the passes that code them."""
+        passes, done = list[Pass](), self.latents.get(kind, [])
         weigh = self._weights(kind, len(done))
 
         def take(places: NDArray[np.intp], channels: slice, table: NDArray[np.uint8]) -> Ints:
@@ -84,9 +97,13 @@ class EncodingPass:
 
         other = sizes_beside(kind, len(done), self.used, self.latents)
         quality = whole_qualities(self.quality_of[kind][len(done)], AREA // getattr(self.codec.module, kind).patch)
-        walked = self.codec.contexts[kind].walk(quality, other, take, begin)
-        done.append(walked.T.reshape(shape[1:]))
-        return _latent(walked, shape)
+        return self.codec.contexts[kind].walk(quality, other, take, begin, everything), passes
+
+    def _too_much_lost(self, rest: Floats, symbols: Ints) -> bool:
+        """Whether what nothing hinted at would be worth more than its bits and those of saying that all else is zero."""
+        lost = np.abs(rest[(np.abs(rest) > LOST) & (symbols == 0)])
+        price = self.codec.quantiser.price
+        return float(np.square(lost).sum() - price * DEAR * lost.size) > 2.0 * price * CHEAP * rest.size
 
     def _weights(self, kind: str, number: int) -> Callable[[NDArray[np.intp], slice], Floats] | None:
         """What errors count in latent `number` of a kind: at positions [P], in channels in the order of coding -> [P, C]."""
@@ -100,7 +117,8 @@ class EncodingPass:
 
     def streams(self) -> list[PassStream]:
         """All latents, pictures stacked, and the cuts of the key frame."""
-        latents = [PassStream(f"{kind}.y", (len(each), *each[0].shape), shift(self.passes[kind], self.codec.prices))
+        latents = [PassStream(f"{kind}.y", (len(each), *each[0].shape),
+                              [told(self.everything[kind]), *shift(self.passes[kind], self.codec.prices)])
                    for kind, each in self.latents.items()]
         if not self.codec.module.config.cuts:
             return latents
