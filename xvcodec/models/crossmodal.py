@@ -20,7 +20,7 @@ from torch import Tensor
 
 from xvcodec.models.base import Model
 from xvcodec.models.coder import PICTURE, Coder, KeyCoder, KeyConfig, relative_steps
-from xvcodec.models.key_filter import AnchorFilter
+from xvcodec.models.key_filter import FineFilter
 from xvcodec.models.loop_filter import LoopFilter
 from xvcodec.models.warp import BLURS, SHARPNESS, blurred, warp_yuv
 
@@ -55,14 +55,15 @@ class CrossmodalConfig:
     least: int = LEAST  # narrowest table of the lowest frequency, see `xvcodec.codec.coefficients`
     sharpness: float = 0.0  # of sampling along vectors, see `xvcodec.models.warp`
     dense: bool = False  # whether the loop filter of key frames is a `KeyFilter`, else a `Refiner`
-    fine: bool = False  # whether the loop filter of anchors is an `AnchorFilter`, else a `LoopFilter`
+    fine_anchor: bool = False  # whether the loop filter of anchors is a `FineFilter`, else a `LoopFilter`
+    fine_between: bool = False  # the same of frames between
     cuts: bool = False  # whether patches of key frames may be cut into pieces, see `xvcodec.models.cuts`
     edition: int = EDITION
 
 
 FAST = CrossmodalConfig("crossmodal-fast", width=80, key_blocks=(1, 1), leading=160, refiners=(48, 5, 48, 4, 64, 1),
-                        features=4, sharpness=SHARPNESS, dense=True, fine=True, cuts=True)
-MAIN = replace(FAST, name="crossmodal", refiners=(64, 6, 48, 4, 64, 1))
+                        features=4, sharpness=SHARPNESS, dense=True, fine_anchor=True, cuts=True)
+MAIN = replace(FAST, name="crossmodal", refiners=(64, 6, 48, 4, 48, 4), fine_between=True)
 PATCH = 8
 """Side of the transform's patches in predicted pictures: 10 to 25 % fewer bits than with those of key frames."""
 
@@ -125,8 +126,9 @@ class Crossmodal(Model):
         self.key = KeyCoder(KeyConfig(config.width, *config.key_blocks, config.leading, config.context, config.text, key,
                                       config.features, config.dense))
         one, several = (relative_steps(PATCH, pictures, RISE) for pictures in (1, BETWEEN))
-        self.anchor = Coder(1, PATCH, one, (AnchorFilter if config.fine else LoopFilter)(*anchor) if anchor[0] else None)
-        self.between = Coder(BETWEEN, PATCH, 1.35 * several, LoopFilter(*between) if between[0] else None)
+        first, other = (FineFilter if fine else LoopFilter for fine in (config.fine_anchor, config.fine_between))
+        self.anchor = Coder(1, PATCH, one, first(*anchor) if anchor[0] else None)
+        self.between = Coder(BETWEEN, PATCH, 1.35 * several, other(*between) if between[0] else None)
 
     def predict_anchor(self, before: Picture, field: Tensor) -> Tensor:
         """Warp the anchor before.

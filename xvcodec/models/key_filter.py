@@ -3,7 +3,7 @@
 What is mended is the same at every pixel, so that what a network learns at one it should know at all: at a quarter of the
 resolution it has to be learned four times as often, and twice the multiplications reached 0.3 dB less after equal training
 (docs/experiments.md). Depthwise convolutions need fewer multiplications, and more time. A key frame is one picture of a GOP,
-an anchor one of four, and all others are predicted from them, so that their filters may cost what theirs may not.
+and all others are predicted from it, so that its filter may cost what theirs may not; an anchor is one of four.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from xvcodec.models.layers import dense
-from xvcodec.models.loop_filter import near
+from xvcodec.models.loop_filter import PICTURE, near
 from xvcodec.models.refine import PACKED, PLANES
 
-SIDE, ANCHOR_SIDE = 8, 4
-"""Positions at half resolution on a side of a patch of key frames and of anchors: networks are told which one they have."""
+SIDE, PREDICTED_SIDE = 8, 4
+"""Positions at half resolution on a side of a patch of key frames and of others: networks are told which one they have."""
 MIDDLE = 0.1
 """Quantiser step that the network takes for neither fine nor coarse."""
 
@@ -75,14 +75,16 @@ class KeyFilter(nn.Module):
         return dense(tiled + self.fine * (unit / MIDDLE).log())
 
 
-class AnchorFilter(KeyFilter):
-    """Decoded anchors and their prediction -> mended anchors, changed only where something was coded, see `LoopFilter`."""
+class FineFilter(KeyFilter):
+    """Decoded predicted pictures -> mended ones, changed only where something was coded, see `LoopFilter`."""
 
     def __init__(self, width: int, blocks: int) -> None:
-        super().__init__(width, blocks, 2 * PLANES, ANCHOR_SIDE)
+        super().__init__(width, blocks, 2 * PLANES, PREDICTED_SIDE)
 
     def forward(self, rough: Tensor, base: Tensor, step: Tensor) -> Tensor:  # type: ignore[override]
-        """Mend; arguments and result as of `LoopFilter`, single pictures."""
-        picture, coded = (F.pixel_shuffle(each, PACKED) for each in (rough, rough - base))
-        change = self._change(torch.cat((picture, coded), dim=1), step) * near(coded, ANCHOR_SIDE)
-        return rough + F.pixel_unshuffle(change, PACKED)
+        """Mend; arguments and result as of `LoopFilter`."""
+        pictures = rough.shape[1] // PICTURE
+        each, before = (packed.reshape(-1, PICTURE, *packed.shape[2:]) for packed in (rough, base))
+        picture, coded = (F.pixel_shuffle(packed, PACKED) for packed in (each, each - before))
+        change = self._change(torch.cat((picture, coded), dim=1), step.repeat_interleave(pictures, dim=0))
+        return rough + F.pixel_unshuffle(change * near(coded, PREDICTED_SIDE), PACKED).reshape(rough.shape)
