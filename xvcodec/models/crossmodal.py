@@ -116,6 +116,14 @@ def unpack_several(packed: Tensor) -> tuple[Tensor, Tensor]:
     return unpack(packed, BETWEEN)
 
 
+def _filter(size: tuple[int, ...], fine: bool, reference: bool) -> LoopFilter | FineFilter | None:
+    """Of some channels and blocks, none for no channels."""
+    width, blocks = size
+    if not width:
+        return None
+    return FineFilter(width, blocks, reference) if fine else LoopFilter(width, blocks)
+
+
 class Crossmodal(Model):
     """The three coders and the predictions they start from. Every method takes its state and gives it back."""
 
@@ -126,9 +134,8 @@ class Crossmodal(Model):
         self.key = KeyCoder(KeyConfig(config.width, *config.key_blocks, config.leading, config.context, config.text, key,
                                       config.features, config.dense))
         one, several = (relative_steps(PATCH, pictures, RISE) for pictures in (1, BETWEEN))
-        first, other = (FineFilter if fine else LoopFilter for fine in (config.fine_anchor, config.fine_between))
-        self.anchor = Coder(1, PATCH, one, first(*anchor) if anchor[0] else None)
-        self.between = Coder(BETWEEN, PATCH, 1.35 * several, other(*between) if between[0] else None)
+        self.anchor = Coder(1, PATCH, one, _filter(anchor, config.fine_anchor, reference=True))
+        self.between = Coder(BETWEEN, PATCH, 1.35 * several, _filter(between, config.fine_between, reference=False))
 
     def predict_anchor(self, before: Picture, field: Tensor) -> Tensor:
         """Warp the anchor before.

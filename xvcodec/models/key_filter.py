@@ -76,10 +76,15 @@ class KeyFilter(nn.Module):
 
 
 class FineFilter(KeyFilter):
-    """Decoded predicted pictures -> mended ones, changed only where something was coded, see `LoopFilter`."""
+    """Decoded predicted pictures -> mended ones.
 
-    def __init__(self, width: int, blocks: int) -> None:
+    Args of the constructor, beside those of `KeyFilter`:
+        reference: whether later pictures are predicted from these: then only what was coded is mended, see `LoopFilter`.
+    """
+
+    def __init__(self, width: int, blocks: int, reference: bool) -> None:
         super().__init__(width, blocks, 2 * PLANES, PREDICTED_SIDE)
+        self.reference = reference
 
     def forward(self, rough: Tensor, base: Tensor, step: Tensor) -> Tensor:  # type: ignore[override]
         """Mend; arguments and result as of `LoopFilter`."""
@@ -87,4 +92,6 @@ class FineFilter(KeyFilter):
         each, before = (packed.reshape(-1, PICTURE, *packed.shape[2:]) for packed in (rough, base))
         picture, coded = (F.pixel_shuffle(packed, PACKED) for packed in (each, each - before))
         change = self._change(torch.cat((picture, coded), dim=1), step.repeat_interleave(pictures, dim=0))
-        return rough + F.pixel_unshuffle(change * near(coded, PREDICTED_SIDE), PACKED).reshape(rough.shape)
+        if self.reference:
+            change = change * near(coded, PREDICTED_SIDE)
+        return rough + F.pixel_unshuffle(change, PACKED).reshape(rough.shape)

@@ -75,20 +75,21 @@ def test_what_moves_by_whole_patches_is_filtered_alike() -> None:
     assert not torch.allclose(change(8), change(0), atol=1e-3)
 
 
-def fine_filter() -> FineFilter:
+def fine_filter(reference: bool = True) -> FineFilter:
     torch.manual_seed(3)
-    made = FineFilter(8, 2).eval().requires_grad_(False)
+    made = FineFilter(8, 2, reference).eval().requires_grad_(False)
     torch.nn.init.normal_(made.head.weight, std=0.1)
     return made
 
 
-def test_predicted_pictures_change_only_where_something_was_coded() -> None:
+def test_references_change_only_where_something_was_coded() -> None:
     base, step = inputs()
     assert torch.equal(fine_filter()(base, base, step), base)
     rough = base.clone()
     rough[:, 40, 1, 2] += 0.05  # in one block
     changed = (fine_filter()(rough, base, step) - rough).abs().amax((0, 1)) > 0
     assert changed[:3, 1:4].all() and int(changed.sum()) == 9
+    assert (fine_filter(reference=False)(base, base, step) != base).any((0, 1)).all()  # nothing is predicted from these
 
 
 def test_pictures_of_a_sample_are_filtered_on_their_own() -> None:
