@@ -21,7 +21,7 @@ from xvcodec.models.weights import load_model
 from xvcodec.runtime.memory import keep_freed_memory
 from xvcodec.training.data import Clips
 from xvcodec.training.filter_samples import KINDS, Samples, record
-from xvcodec.training.filter_states import fine_of, save_filters, with_sizes
+from xvcodec.training.filter_states import save_filters, with_sizes
 from xvcodec.training.fit_filters import fit, gains
 
 CHUNKS = 7
@@ -38,9 +38,9 @@ def size(text: str) -> tuple[int, int]:
     return width, blocks
 
 
-def sized(module: Crossmodal, sizes: dict[str, tuple[int, int]], fine: tuple[bool, bool]) -> Crossmodal:
+def sized(module: Crossmodal, sizes: dict[str, tuple[int, int]], fine: bool) -> Crossmodal:
     """The model with filters of some sizes: its own, where it has such."""
-    same = fine_of(module) == fine and module.config.refiners[2:] == (*sizes["anchor"], *sizes["between"])
+    same = module.config.fine == fine and module.config.refiners[2:] == (*sizes["anchor"], *sizes["between"])
     return module if same else with_sizes(module, sizes, fine)
 
 
@@ -61,7 +61,7 @@ def main() -> int:
     parser.add_argument("--model", default="crossmodal-fast", help="model whose filters they are: a name or a weights file")
     parser.add_argument("--anchor", type=size, default=(48, 4), help="channels and blocks of the filter of anchors")
     parser.add_argument("--between", type=size, default=(64, 1), help="and of that of frames between")
-    parser.add_argument("--fine", nargs="*", choices=KINDS, default=["anchor"], help="which see half of the resolution")
+    parser.add_argument("--coarse", action="store_true", help="that of anchors at a quarter of the resolution")
     parser.add_argument("--rounds", type=int, default=3, help="of coding clips and fitting")
     parser.add_argument("--gops", type=int, default=50, help="GOPs coded in each round")
     parser.add_argument("--kept", type=int, default=8, help="GOPs coded in each round for measuring")
@@ -73,8 +73,7 @@ def main() -> int:
     torch.manual_seed(options.seed)
     try:
         model = load_model(options.model)
-        module = sized(model.module, {"anchor": options.anchor, "between": options.between},
-                       ("anchor" in options.fine, "between" in options.fine))
+        module = sized(model.module, {"anchor": options.anchor, "between": options.between}, not options.coarse)
         known, others = Clips(options.cache, options.seed).apart()
     except (XvcError, OSError, ValueError) as error:
         print(f"fit_filters: {error}")

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from xvcodec.models.base import Model
 from xvcodec.models.coder import PICTURE, Coder, KeyCoder, KeyConfig, relative_steps
-from xvcodec.models.key_filter import FineFilter
+from xvcodec.models.key_filter import AnchorFilter
 from xvcodec.models.loop_filter import LoopFilter
 from xvcodec.models.warp import BLURS, SHARPNESS, blurred, warp_yuv
 
@@ -55,15 +55,14 @@ class CrossmodalConfig:
     least: int = LEAST  # narrowest table of the lowest frequency, see `xvcodec.codec.coefficients`
     sharpness: float = 0.0  # of sampling along vectors, see `xvcodec.models.warp`
     dense: bool = False  # whether the loop filter of key frames is a `KeyFilter`, else a `Refiner`
-    fine_anchor: bool = False  # whether the loop filter of anchors is a `FineFilter`, else a `LoopFilter`
-    fine_between: bool = False  # the same of frames between
+    fine: bool = False  # whether the loop filter of anchors is an `AnchorFilter`, else a `LoopFilter`
     cuts: bool = False  # whether patches of key frames may be cut into pieces, see `xvcodec.models.cuts`
     edition: int = EDITION
 
 
 FAST = CrossmodalConfig("crossmodal-fast", width=80, key_blocks=(1, 1), leading=160, refiners=(48, 5, 48, 4, 64, 1),
-                        features=4, sharpness=SHARPNESS, dense=True, fine_anchor=True, cuts=True)
-MAIN = replace(FAST, name="crossmodal", refiners=(64, 6, 48, 4, 48, 4), fine_between=True)
+                        features=4, sharpness=SHARPNESS, dense=True, fine=True, cuts=True)
+MAIN = replace(FAST, name="crossmodal", refiners=(64, 6, 48, 4, 64, 1))
 PATCH = 8
 """Side of the transform's patches in predicted pictures: 10 to 25 % fewer bits than with those of key frames."""
 
@@ -116,14 +115,6 @@ def unpack_several(packed: Tensor) -> tuple[Tensor, Tensor]:
     return unpack(packed, BETWEEN)
 
 
-def _filter(size: tuple[int, ...], fine: bool, reference: bool) -> LoopFilter | FineFilter | None:
-    """Of some channels and blocks, none for no channels."""
-    width, blocks = size
-    if not width:
-        return None
-    return FineFilter(width, blocks, reference) if fine else LoopFilter(width, blocks)
-
-
 class Crossmodal(Model):
     """The three coders and the predictions they start from. Every method takes its state and gives it back."""
 
@@ -134,8 +125,8 @@ class Crossmodal(Model):
         self.key = KeyCoder(KeyConfig(config.width, *config.key_blocks, config.leading, config.context, config.text, key,
                                       config.features, config.dense))
         one, several = (relative_steps(PATCH, pictures, RISE) for pictures in (1, BETWEEN))
-        self.anchor = Coder(1, PATCH, one, _filter(anchor, config.fine_anchor, reference=True))
-        self.between = Coder(BETWEEN, PATCH, 1.35 * several, _filter(between, config.fine_between, reference=False))
+        self.anchor = Coder(1, PATCH, one, (AnchorFilter if config.fine else LoopFilter)(*anchor) if anchor[0] else None)
+        self.between = Coder(BETWEEN, PATCH, 1.35 * several, LoopFilter(*between) if between[0] else None)
 
     def predict_anchor(self, before: Picture, field: Tensor) -> Tensor:
         """Warp the anchor before.

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from xvcodec.models.layers import dense
-from xvcodec.models.loop_filter import PICTURE, near
+from xvcodec.models.loop_filter import near
 from xvcodec.models.refine import PACKED, PLANES
 
-SIDE, PREDICTED_SIDE = 8, 4
-"""Positions at half resolution on a side of a patch of key frames and of others: networks are told which one they have."""
+SIDE, ANCHOR_SIDE = 8, 4
+"""Positions at half resolution on a side of a patch of key frames and of anchors: networks are told which one they have."""
 MIDDLE = 0.1
 """Quantiser step that the network takes for neither fine nor coarse."""
 
@@ -75,23 +75,14 @@ class KeyFilter(nn.Module):
         return dense(tiled + self.fine * (unit / MIDDLE).log())
 
 
-class FineFilter(KeyFilter):
-    """Decoded predicted pictures -> mended ones.
+class AnchorFilter(KeyFilter):
+    """Decoded anchors -> mended ones, changed only where something was coded, see `LoopFilter`."""
 
-    Args of the constructor, beside those of `KeyFilter`:
-        reference: whether later pictures are predicted from these: then only what was coded is mended, see `LoopFilter`.
-    """
-
-    def __init__(self, width: int, blocks: int, reference: bool) -> None:
-        super().__init__(width, blocks, 2 * PLANES, PREDICTED_SIDE)
-        self.reference = reference
+    def __init__(self, width: int, blocks: int) -> None:
+        super().__init__(width, blocks, 2 * PLANES, ANCHOR_SIDE)
 
     def forward(self, rough: Tensor, base: Tensor, step: Tensor) -> Tensor:  # type: ignore[override]
-        """Mend; arguments and result as of `LoopFilter`."""
-        pictures = rough.shape[1] // PICTURE
-        each, before = (packed.reshape(-1, PICTURE, *packed.shape[2:]) for packed in (rough, base))
-        picture, coded = (F.pixel_shuffle(packed, PACKED) for packed in (each, each - before))
-        change = self._change(torch.cat((picture, coded), dim=1), step.repeat_interleave(pictures, dim=0))
-        if self.reference:
-            change = change * near(coded, PREDICTED_SIDE)
-        return rough + F.pixel_unshuffle(change, PACKED).reshape(rough.shape)
+        """Mend; arguments and result as of `LoopFilter`, one picture a sample."""
+        picture, coded = (F.pixel_shuffle(packed, PACKED) for packed in (rough, rough - base))
+        change = self._change(torch.cat((picture, coded), dim=1), step) * near(coded, ANCHOR_SIDE)
+        return rough + F.pixel_unshuffle(change, PACKED)

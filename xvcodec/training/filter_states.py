@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,34 +18,28 @@ KEY = "key.refiner."
 _AT = {"anchor": 2, "between": 4}
 
 
-def with_sizes(module: Crossmodal, sizes: Mapping[str, tuple[int, int]], fine: Sequence[bool]) -> Crossmodal:
+def with_sizes(module: Crossmodal, sizes: Mapping[str, tuple[int, int]], fine: bool) -> Crossmodal:
     """A copy of a model with new loop filters (channels and blocks) for "anchor" and "between": they change nothing yet.
 
     Args:
-        fine: whether that of anchors is a `FineFilter`, and that of frames between.
+        fine: whether that of anchors is an `AnchorFilter`.
     """
     refiners = list(module.config.refiners)
     for kind, at in _AT.items():
         refiners[at : at + 2] = sizes[kind]
-    config = replace(module.config, refiners=tuple(refiners), fine_anchor=fine[0], fine_between=fine[1])
-    return _renewed(module, config, PARTS)
-
-
-def fine_of(module: Crossmodal) -> tuple[bool, bool]:
-    """Whether the loop filter of anchors is a `FineFilter`, and that of frames between."""
-    return module.config.fine_anchor, module.config.fine_between
+    return _renewed(module, replace(module.config, refiners=tuple(refiners), fine=fine), PARTS)
 
 
 def save_filters(module: Crossmodal, path: Path) -> None:
     """Write the loop filters of a model."""
     state = {name: value.contiguous() for name, value in module.state_dict().items() if name.startswith(PARTS)}
-    save_file(state, path, metadata={"refiners": json.dumps([*module.config.refiners[2:], *fine_of(module)])})
+    save_file(state, path, metadata={"refiners": json.dumps([*module.config.refiners[2:], module.config.fine])})
 
 
 def with_filters(module: Crossmodal, path: Path) -> Crossmodal:
     """A copy of a model with the loop filters of a file that `save_filters` wrote."""
     with safe_open(path, "pt") as file:
-        anchor, blocks, between, more, *fine = json.loads(file.metadata()["refiners"])
+        anchor, blocks, between, more, fine = json.loads(file.metadata()["refiners"])
         state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is not a mapping
     made = with_sizes(module, {"anchor": (anchor, blocks), "between": (between, more)}, fine)
     made.load_state_dict(made.state_dict() | state)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from xvcodec.models.crossmodal import FAST, MAIN, Crossmodal, pack, unpack
-from xvcodec.models.key_filter import FineFilter, KeyFilter
+from xvcodec.models.key_filter import AnchorFilter, KeyFilter
 from xvcodec.models.loop_filter import LoopFilter
 from xvcodec.models.refine import Refiner
 
@@ -75,38 +75,29 @@ def test_what_moves_by_whole_patches_is_filtered_alike() -> None:
     assert not torch.allclose(change(8), change(0), atol=1e-3)
 
 
-def fine_filter(reference: bool = True) -> FineFilter:
+def anchor_filter() -> AnchorFilter:
     torch.manual_seed(3)
-    made = FineFilter(8, 2, reference).eval().requires_grad_(False)
+    made = AnchorFilter(8, 2).eval().requires_grad_(False)
     torch.nn.init.normal_(made.head.weight, std=0.1)
     return made
 
 
-def test_references_change_only_where_something_was_coded() -> None:
+def test_anchors_change_only_where_something_was_coded() -> None:
     base, step = inputs()
-    assert torch.equal(fine_filter()(base, base, step), base)
+    assert torch.equal(anchor_filter()(base, base, step), base)
     rough = base.clone()
     rough[:, 40, 1, 2] += 0.05  # in one block
-    changed = (fine_filter()(rough, base, step) - rough).abs().amax((0, 1)) > 0
+    changed = (anchor_filter()(rough, base, step) - rough).abs().amax((0, 1)) > 0
     assert changed[:3, 1:4].all() and int(changed.sum()) == 9
-    assert (fine_filter(reference=False)(base, base, step) != base).any((0, 1)).all()  # nothing is predicted from these
 
 
-def test_pictures_of_a_sample_are_filtered_on_their_own() -> None:
-    base, _ = inputs()
-    rough = base + torch.randn_like(base) * 0.05
-    apart = fine_filter()(rough, base, torch.full((2, 1, 1, 1), 0.1))
-    together = fine_filter()(rough.reshape(1, 192, 4, 8), base.reshape(1, 192, 4, 8), torch.full((1, 1, 1, 1), 0.1))
-    assert torch.allclose(together.reshape(2, 96, 4, 8), apart, atol=1e-6)
-
-
-def test_the_filter_of_predicted_pictures_sees_what_was_coded_and_no_brightness() -> None:
+def test_the_filter_of_anchors_sees_what_was_coded_and_no_brightness() -> None:
     base, step = inputs()
     rough = base + torch.randn_like(base) * 0.05
-    change = fine_filter()(rough, base, step) - rough
+    change = anchor_filter()(rough, base, step) - rough
     offset = pack(torch.full((2, 1, 32, 64), 0.2), torch.full((2, 2, 16, 32), -0.1))
-    assert torch.allclose(fine_filter()(rough + offset, base + offset, step) - rough - offset, change, atol=1e-5)
-    other = fine_filter()(rough, base + 0.01 * torch.randn_like(base), step) - rough
+    assert torch.allclose(anchor_filter()(rough + offset, base + offset, step) - rough - offset, change, atol=1e-5)
+    other = anchor_filter()(rough, base + 0.01 * torch.randn_like(base), step) - rough
     assert not torch.allclose(other, change, atol=1e-3)
 
 
@@ -114,7 +105,7 @@ def test_the_config_says_which_filter_a_model_has() -> None:
     sizes = {"width": 12, "key_blocks": (1, 1), "leading": 6, "context": 5, "refiners": (6, 1, 6, 1, 6, 1)}
     for config in (MAIN, FAST):
         own = Crossmodal(replace(config, **sizes))
-        older = Crossmodal(replace(config, **sizes, dense=False, fine_anchor=False))
+        older = Crossmodal(replace(config, **sizes, dense=False, fine=False))
         assert isinstance(own.key.refiner, KeyFilter) and isinstance(older.key.refiner, Refiner)
-        assert isinstance(own.anchor.refiner, FineFilter) and isinstance(older.anchor.refiner, LoopFilter)
-        assert isinstance(own.between.refiner, FineFilter if config is MAIN else LoopFilter)
+        assert isinstance(own.anchor.refiner, AnchorFilter) and isinstance(older.anchor.refiner, LoopFilter)
+        assert isinstance(own.between.refiner, LoopFilter)

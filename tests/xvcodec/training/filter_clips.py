@@ -15,7 +15,7 @@ from xvcodec.models.weights import LoadedModel
 from xvcodec.training.data import Clips
 
 TINY = replace(FAST, name="tiny", width=12, key_blocks=(1, 1), leading=6, context=5, refiners=(6, 1, 0, 0, 0, 0),
-               features=2, dense=False, fine_anchor=False, cuts=False)  # cuts would leave nothing to code behind it
+               features=2, dense=False, fine=False, cuts=False)  # cuts would leave nothing to code behind it
 CLIPS, FRAMES, SIDE = 3, 9, 256
 
 

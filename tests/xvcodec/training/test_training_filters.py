@@ -46,7 +46,7 @@ def test_every_predicted_picture_is_recorded_with_its_source(clips: Clips) -> No
 
 def test_a_filter_in_the_loop_is_seen_by_later_pictures(clips: Clips) -> None:
     made = model()
-    filtered = replace(made, module=changed(with_sizes(made.module, SIZES, (True, True))))
+    filtered = replace(made, module=changed(with_sizes(made.module, SIZES, True)))
     found = []
     for each in (made, filtered):
         clips.rng = np.random.default_rng(1)
@@ -77,7 +77,7 @@ def test_what_is_the_same_in_every_block_is_learned() -> None:
 
 
 def test_filters_come_back_from_their_file(tmp_path: Path) -> None:
-    before = changed(with_sizes(model().module, SIZES, (True, True)))
+    before = changed(with_sizes(model().module, SIZES, True))
     save_filters(before, tmp_path / "filters.safetensors")
     after = with_filters(model().module, tmp_path / "filters.safetensors")
     assert after.config.refiners == (6, 1, 8, 1, 6, 0)
