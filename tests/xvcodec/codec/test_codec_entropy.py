@@ -86,7 +86,7 @@ def test_both_coders_carry_the_same_symbols(fast: LoadedModel, generated: CodedG
     except CoderError as error:
         pytest.skip(str(error))
     check_lengths(generated, fast, "torchac")
-    found = {stream.name: np.concatenate([symbols for symbols, _ in stream.passes[1:]]) for stream in generated.streams
+    found = {stream.name: np.concatenate([symbols for symbols, _ in stream.passes[2:]]) for stream in generated.streams
              if isinstance(stream, PassStream) and stream.name.endswith(".y")}
     found = {name: np.sort(symbols[symbols != 0]) for name, symbols in found.items()}
     for coder in ("constriction", "torchac"):
@@ -97,10 +97,14 @@ def test_both_coders_carry_the_same_symbols(fast: LoadedModel, generated: CodedG
 
 
 def test_symbols_of_the_narrowest_tables_are_zero_and_cost_nothing(fast: LoadedModel, generated: CodedGop) -> None:
+    left_out = 0
     for stream in generated.streams:
         if isinstance(stream, PassStream) and stream.name.endswith(".y"):
             assert all((index != NONE).all() for _, index in stream.passes)
-            assert sum(index.size for _, index in stream.passes) < np.prod(stream.shape)
+            missing = int(np.prod(stream.shape)) - sum(index.size for _, index in stream.passes[2:])
+            assert missing > 0 or stream.passes[0][0].any()  # where too much would be lost, everything is coded
+            left_out += missing
+    assert left_out > 1000
     stream = CodedStream("a", np.zeros((4, 5), np.int32), np.zeros((4, 5), np.uint8), SKIP)
     (packed,) = pack([stream], get_coder("constriction"), fast.tables)
     assert packed.payload == b"" and packed.shape == (4, 5)
