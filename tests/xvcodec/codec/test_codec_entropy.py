@@ -101,9 +101,7 @@ def test_symbols_of_the_narrowest_tables_are_zero_and_cost_nothing(fast: LoadedM
     for stream in generated.streams:
         if isinstance(stream, PassStream) and stream.name.endswith(".y"):
             assert all((index != NONE).all() for _, index in stream.passes)
-            missing = int(np.prod(stream.shape)) - sum(index.size for _, index in stream.passes[2:])
-            assert missing > 0 or stream.passes[0][0].any()  # where too much would be lost, everything is coded
-            left_out += missing
+            left_out += int(np.prod(stream.shape)) - sum(index.size for _, index in stream.passes[2:])
     assert left_out > 1000
     stream = CodedStream("a", np.zeros((4, 5), np.int32), np.zeros((4, 5), np.uint8), SKIP)
     (packed,) = pack([stream], get_coder("constriction"), fast.tables)

@@ -61,13 +61,18 @@ def test_a_cut_that_there_is_not_is_damage(symbol: int) -> None:
         decode_cuts(latent, lambda tables: np.full(tables.shape, symbol, np.int32))
 
 
+def with_cuts(fast: LoadedModel, cuts: bool) -> Session:
+    """crossmodal-fast, cutting patches or not."""
+    module = copy.deepcopy(fast.module)
+    assert isinstance(module, Crossmodal)
+    module.config = replace(module.config, cuts=cuts)
+    return session_on(replace(fast, module=module))
+
+
 @pytest.fixture(scope="module")
 def session(fast: LoadedModel) -> Session:
     """crossmodal-fast, cutting patches."""
-    module = copy.deepcopy(fast.module)
-    assert isinstance(module, Crossmodal)
-    module.config = replace(module.config, cuts=True)
-    return session_on(replace(fast, module=module))
+    return with_cuts(fast, True)
 
 
 def drawing() -> Planes:
@@ -97,7 +102,7 @@ def test_the_decoder_makes_what_the_encoder_had(session: Session) -> None:
 
 def test_edges_cost_less_and_look_no_worse(session: Session, fast: LoadedModel) -> None:
     sizes, errors = [], []
-    for each in (session, session_on(fast)):
+    for each in (session, with_cuts(fast, False)):
         coded, gop = encoded(each)
         sizes.append(sum(len(stream.payload) for stream in gop.streams))
         errors.append(float((coded.decoded().luma - drawing().luma).square().mean()))
