@@ -83,7 +83,7 @@ def test_an_open_file(file: Path) -> None:
     assert len(frames) == len(pictures) == 10 and len(latents) == 3
     assert frames[0].y.shape == (64, 96) and frames[0].u.shape == (32, 48) and frames[0].y.dtype == np.uint8
     assert pictures[0].shape == (64, 96, 3) and pictures[0].dtype == np.uint8
-    assert set(latents[0]) == {"key.y", "anchor.y", "between.y", "fields", "qualities"}
+    assert set(latents[0]) == {"key.y", "key.cuts", "anchor.y", "between.y", "fields", "qualities"}
     assert latents[0]["key.y"].shape[2:] == (4, 6) and latents[0]["fields"].shape == (1, 4, 3, 8, 12)
     assert all(array.dtype == np.int32 for array in latents[0].values())
 
