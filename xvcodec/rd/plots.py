@@ -24,6 +24,8 @@ _MARKERS = {"circle": "o", "square": "s", "triangle": "^", "diamond": "D", "inve
 _SIZES = {"s": 3.5, "D": 3.3, "p": 4.6}
 _COLUMN = 3.5  # inches: one column of a two-column paper
 _PAGE = 7.16
+INSIDE = 5
+"""Names of so many codecs find room beside their curves."""
 _INK, _PALE = "#22262b", "#d9dce0"
 _LOOK: dict[str, Any] = {
     "font.family": "sans-serif", "font.sans-serif": ["Inter", "Helvetica Neue", "Arial", "Liberation Sans", "DejaVu Sans"],
@@ -66,15 +68,18 @@ def _overall(study: Study, metric: str, look: Mapping[str, Style]) -> Figure | N
               for codec, points in means.items() if points}
     if not series:
         return None
-    figure = _figure(_COLUMN, 2.7)
+    figure = _figure(_COLUMN, 2.7 if len(series) <= INSIDE else 3.5)
     axes = figure.subplots()
     _draw(axes, series, look, study, metric)
     _rates(axes, "bits per pixel")
     axes.set_ylabel(axis_title(study, metric))
     count = len(study.shared_clips(metric))
     axes.set_title("mean of one clip" if count == 1 else f"mean of {count} clips", loc="left", color="#5c636a")
-    axes.legend(loc="lower right", frameon=False, handlelength=1.8, labelspacing=0.35,
-                borderaxespad=0.2)
+    lines, labels = axes.get_legend_handles_labels()
+    if len(labels) > INSIDE:
+        figure.legend(lines, labels, loc="outside lower center", ncols=2, frameon=False, handlelength=1.8)
+    else:
+        axes.legend(loc="lower right", frameon=False, handlelength=1.8, labelspacing=0.35, borderaxespad=0.2)
     return figure
 
 
