@@ -82,7 +82,7 @@ def ours(session: Session, frames: list[Frame], outer: list[Frame], info: VideoI
     def spent(passes: list[tuple[np.ndarray, np.ndarray]]) -> float:
         return sum(bits(symbols, index, session.model.tables) for symbols, index in passes) / 8
 
-    with_them, without = (spent(encode_fields(each.numpy().astype(np.int32), [BETWEEN], codec.fields, codec.prices))
+    with_them, without = (spent(encode_fields(each.numpy().astype(np.int32), [BETWEEN], codec.fields, codec.field_prices))
                           for each in (fields, straight))
     vectors = with_them - without
     shown = to_frames(decoded, [0] * BETWEEN, [0] * BETWEEN, info.height, info.width, 8)

@@ -15,7 +15,7 @@ import torch
 from safetensors.numpy import save_file
 
 from xvcodec.codec.crossmodal_contexts import CrossmodalContexts
-from xvcodec.codec.field_contexts import FieldContexts
+from xvcodec.codec.field_network import FieldNetwork
 from xvcodec.codec.session import Session
 from xvcodec.families.crossmodal import FAMILY
 from xvcodec.models.crossmodal import Crossmodal
@@ -24,21 +24,23 @@ from xvcodec.models.weights import LoadedModel, arrays_of, load_model
 from xvcodec.runtime.memory import keep_freed_memory
 from xvcodec.training.data import Clips
 from xvcodec.training.fit_coefficients import fit_coefficients, measure
-from xvcodec.training.fit_fields import fit_fields, measure_fields, searched
+from xvcodec.training.fit_field_network import fit_field_network
+from xvcodec.training.fit_fields import measure_fields, searched
 from xvcodec.training.fit_symbols import coded, rows_of
-from xvcodec.training.rate import laplace_tables
 
 KEPT = 8
 """Every so manieth GOP is kept for measuring."""
 
 
-def motion(cache: Path, clips: int) -> FieldContexts:
-    """Contexts of motion fields: first on every second clip, to print what the others cost, then on all of them."""
-    tables, fields = laplace_tables(), searched(cache, clips)
-    known, others = fields[::2], fields[1::2]
-    print("motion, fitted on half of the clips, on the others:", measure_fields(others, fit_fields(known, tables), tables))
-    print("motion by formula, on the same:", measure_fields(others, FieldContexts.default(), tables), flush=True)
-    return fit_fields(fields, tables)
+def motion(cache: Path, options: argparse.Namespace) -> FieldNetwork:
+    """The network of motion fields: first fitted to some clips, to print what the others cost, then to all of them."""
+    fields = searched(cache, options.clips)
+    known, others = [clip for at, clip in enumerate(fields) if at % KEPT], fields[::KEPT]
+    first, made = (fit_field_network(clips, options.motion_steps, options.seed, lambda line: print(line, flush=True))
+                   for clips in (known, fields))
+    for name, network in (("fitted to other clips", first), ("by formula", FieldNetwork.default())):
+        print(f"motion {name}:", measure_fields(others, network, network.tables), flush=True)
+    return made
 
 
 def coefficients(model: LoadedModel, clips: Clips, options: argparse.Namespace) -> dict[str, np.ndarray]:
@@ -65,6 +67,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, help="file for the fitted arrays")
     parser.add_argument("--model", default="crossmodal-fast", help="model that codes the clips: a name or a weights file")
     parser.add_argument("--clips", type=int, default=600, help="clips for motion contexts; 0 keeps the model's")
+    parser.add_argument("--motion-steps", type=int, default=6000, help="steps of the optimiser for them")
     parser.add_argument("--gops", type=int, default=150, help="GOPs to code for contexts of coefficients")
     parser.add_argument("--rows", type=int, default=60_000, help="patches of each kind of picture to fit to")
     parser.add_argument("--steps", type=int, default=1600, help="steps of the optimiser, a kind of picture")
@@ -76,8 +79,7 @@ def main() -> None:
     model = load_model(options.model)
     arrays = coefficients(model, Clips(options.cache, options.seed), options)
     if options.clips:
-        fields = motion(options.cache, options.clips)
-        arrays |= FAMILY.extra_arrays(CrossmodalContexts(fields, FAMILY.extras(arrays).latents))
+        arrays |= FAMILY.extra_arrays(CrossmodalContexts(motion(options.cache, options), FAMILY.extras(arrays).latents))
     save_file(arrays, options.output)
 
 

@@ -1,11 +1,11 @@
-"""Train the loop filters of a crossmodal model's predicted pictures, and write them as a state for `with_filters`.
+"""Train the filters of a crossmodal model's predicted pictures, and write them as a state for `with_filters`.
 
 Clips are coded by the real codec in closed loop, whole GOPs of 29 frames at random qualities, and the filters are fitted to
 what it decodes; then again with the new filters in the loop. Filters of the model's own sizes are trained on; others begin
-at no change, and learn in the first round from what the model decodes with its own. After every round the gain is printed
-on GOPs that are kept for measuring, also by chunk: one that grows old along a GOP would show there.
+at no change. After every round the gain is printed on GOPs that are kept for measuring, also by chunk: one that grows old
+along a GOP would show there.
 
-    python tools/fit_filters.py CACHE -o filters.safetensors [--model crossmodal-fast] [--anchor 48,4] [--between 64,1]
+    python tools/fit_filters.py CACHE -o filters.safetensors [--model crossmodal] [--anchor 48,4] [--between 48,4]
 """
 
 import argparse
@@ -38,12 +38,6 @@ def size(text: str) -> tuple[int, int]:
     return width, blocks
 
 
-def sized(module: Crossmodal, sizes: dict[str, tuple[int, int]], fine: bool) -> Crossmodal:
-    """The model with filters of some sizes: its own, where it has such."""
-    same = module.config.fine == fine and module.config.refiners[2:] == (*sizes["anchor"], *sizes["between"])
-    return module if same else with_sizes(module, sizes, fine)
-
-
 def report(kind: str, module: Crossmodal, kept: Samples) -> None:
     """Print what a filter brings on the samples kept for measuring."""
     found = list(gains(getattr(module, kind).refiner, kept[torch.linspace(0, len(kept) - 1, MEASURED).long()]))
@@ -58,10 +52,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cache", type=Path, help="folder made by preparing and searching clips, 7 chunks of each")
     parser.add_argument("-o", "--output", type=Path, required=True, help="file for the filters (.safetensors)")
-    parser.add_argument("--model", default="crossmodal-fast", help="model whose filters they are: a name or a weights file")
+    parser.add_argument("--model", default="crossmodal", help="model whose filters they are: a name or a weights file")
     parser.add_argument("--anchor", type=size, default=(48, 4), help="channels and blocks of the filter of anchors")
-    parser.add_argument("--between", type=size, default=(64, 1), help="and of that of frames between")
+    parser.add_argument("--between", type=size, default=(48, 4), help="and of that of frames between")
     parser.add_argument("--coarse", action="store_true", help="that of anchors at a quarter of the resolution")
+    parser.add_argument("--single", action="store_true", help="that of frames between, too, and without both predictions")
     parser.add_argument("--rounds", type=int, default=3, help="of coding clips and fitting")
     parser.add_argument("--gops", type=int, default=50, help="GOPs coded in each round")
     parser.add_argument("--kept", type=int, default=8, help="GOPs coded in each round for measuring")
@@ -73,16 +68,17 @@ def main() -> int:
     torch.manual_seed(options.seed)
     try:
         model = load_model(options.model)
-        module = sized(model.module, {"anchor": options.anchor, "between": options.between}, not options.coarse)
+        sizes = {"anchor": options.anchor, "between": options.between}
+        module = with_sizes(model.module, sizes, not options.coarse, not options.single)
         known, others = Clips(options.cache, options.seed).apart()
     except (XvcError, OSError, ValueError) as error:
         print(f"fit_filters: {error}")
         return 1
     gathered = list[dict[str, Samples]]()
+    model = replace(model, module=module)
     for number in range(options.rounds):
         gathered.append(record(model, known, options.gops, CHUNKS))
         kept = record(model, others, options.kept, CHUNKS)
-        model = replace(model, module=module)
         for kind in KINDS:
             samples = Samples.joined([each[kind] for each in gathered])
             print(f"round {number + 1}, {kind}: {len(samples)} pictures", flush=True)

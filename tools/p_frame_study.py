@@ -87,7 +87,7 @@ def ours(session: Session, pair: list[Frame], reference: Frame, info: VideoInfo,
     pass_ = EncodingPass(codec, {"anchor": quality}, session.guidance(""), [0])
     state = (known.luma.float(), known.chroma.float(), fields[:, 0])
     decoded = Planes(*pass_.predicted("anchor", luma, chroma, state))
-    spent = [*encode_fields(whole, [0], codec.fields, codec.prices), *shift(pass_.passes["anchor"], codec.prices)]
+    spent = [*encode_fields(whole, [0], codec.fields, codec.field_prices), *shift(pass_.passes["anchor"], codec.prices)]
     size = sum(bits(symbols, index, session.model.tables) for symbols, index in spent) / 8
     frame = to_frames(decoded, [0], [0], info.height, info.width, 8)[0]
     return size, psnr_rgb(pair[1], frame, info)

@@ -53,21 +53,24 @@ def analyse(luma: Tensor, quality: float, between: float, perceptual: bool) -> A
 
 def _analyse(luma: Tensor, chunks: int, quality: float, between: float, perceptual: bool) -> Analysis:
     used = cut(luma.shape[0], chunks)
-    fields = _search(luma, used, step_of(quality), step_of(between)).clamp(-LIMIT, LIMIT)
+    hidden = masking(luma, used) if perceptual else None
+    fields = _search(luma, used, step_of(quality), step_of(between), hidden).clamp(-LIMIT, LIMIT)
     lived = octaves(luma, fields, used, [shares(count) for count in used])
-    return Analysis(fields.cpu().numpy().astype(np.int32), lived.cpu().numpy(), masking(luma, used) if perceptual else None)
+    return Analysis(fields.cpu().numpy().astype(np.int32), lived.cpu().numpy(), hidden)
 
 
-def _search(luma: Tensor, used: list[int], anchor_step: float, between_step: float) -> Tensor:
-    """Motion fields, float32 [n, 4, 3, H/8, W/8]."""
+def _search(luma: Tensor, used: list[int], anchor_step: float, between_step: float, hidden: Masking | None) -> Tensor:
+    """Motion fields, float32 [n, 4, 3, H/8, W/8]; where errors are hidden, vectors have to save more."""
     blocks = (luma.shape[-2] // BLOCK, luma.shape[-1] // BLOCK)
     fields = torch.zeros(len(used), 1 + BETWEEN, COMPONENTS, *blocks, device=luma.device)
     start = 0
     for chunk, count in enumerate(used):
         before, after = luma[start : start + 1], luma[start + count + 1 : start + count + 2]
-        fields[chunk, 0] = anchor = search_forward(after, before, anchor_step)[0]
+        steps = [step if hidden is None else hidden.steps(start + at).to(luma.device) * step
+                 for at, step in ((count + 1, anchor_step), ((1 + count) // 2, between_step))]
+        fields[chunk, 0] = anchor = search_forward(after, before, steps[0])[0]
         for slot, share in enumerate(shares(count)[:count]):
             middle = luma[start + 1 + slot : start + 2 + slot]
-            fields[chunk, 1 + slot] = search_between(middle, before, after, anchor[None, :2], share, between_step)[0]
+            fields[chunk, 1 + slot] = search_between(middle, before, after, anchor[None, :2], share, steps[1])[0]
         start += count + 1
     return fields

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from xvcodec.codec.closed_loop import ClosedLoop, coefficients_from
 from xvcodec.codec.coefficient_contexts import Floats, Ints
 from xvcodec.codec.coefficients import NONE, Contexts, tables_of_told
 from xvcodec.codec.crossmodal_contexts import CrossmodalContexts
-from xvcodec.codec.crossmodal_pass import EncodingPass, caption_of, quality_map, sizes_beside, whole_qualities
+from xvcodec.codec.crossmodal_pass import Decoded, EncodingPass, caption_of, quality_map, sizes_beside, whole_qualities
 from xvcodec.codec.cut_maps import decode_cuts
 from xvcodec.codec.family import CodedGop, Guide, PassStream, Planes, ReadStream, Requirements
 from xvcodec.codec.field_contexts import COMPONENTS
@@ -65,7 +66,7 @@ class CrossmodalCodec(ClosedLoop):
         assert isinstance(model.module, Crossmodal)
         self.module, self.runtime = model.module, runtime
         contexts: CrossmodalContexts = model.extras
-        self.fields, self.prices = contexts.fields, Prices(model.tables)
+        self.fields, self.field_prices, self.prices = contexts.fields, Prices(contexts.fields.tables), Prices(model.tables)
         self.contexts = {kind: Contexts(each, self.module.config.least) for kind, each in contexts.latents.items()}
         self.quantiser = Quantiser(model.tables, PRICE, NONE + 1)
 
@@ -83,23 +84,22 @@ class CrossmodalCodec(ClosedLoop):
         pass_ = EncodingPass(self, self.qualities(quality, levels, used), guide, used, analysis.masking)
         luma, chroma = planes.luma, planes.chroma
         before = pass_.key(luma[:1], chroma[:1])
-        decoded = [before]
+        decoded: list[Decoded] = [partial(tuple[Tensor, ...], before)]
         at = 0
         for count, fields in zip(used, _fields_of(analysis.fields, self.runtime.device), strict=True):
             end = at + count + 1
-            after = pass_.predicted("anchor", luma[end : end + 1], chroma[end : end + 1], (*before, fields[:, 0]))
+            after = pass_.predicted("anchor", luma[end : end + 1], chroma[end : end + 1], (*before, fields[:, 0]))()
             if count:
                 slots = [at + 1 + min(slot, count) for slot in range(BETWEEN)]  # an unused slot repeats the anchor
                 places = torch.tensor([shares(count)], device=self.runtime.device)
                 middle = pass_.predicted("between", luma[slots], chroma[slots], (*before, *after, fields, places))
-                decoded.append((middle[0][:count], middle[1][:count]))
-            decoded.append(after)
+                decoded.append(partial(_first, middle, count))
+            decoded.append(partial(tuple[Tensor, ...], after))
             before, at = after, end
-        passes = encode_fields(analysis.fields, used, self.fields, self.prices)
-        motion = PassStream("fields", analysis.fields.shape, passes)
+        passes = encode_fields(analysis.fields, used, self.fields, self.field_prices)
+        motion = PassStream("fields", analysis.fields.shape, passes, self.fields.tables)
         qualities = [PassStream("qualities", levels.shape, encode_maps(levels))] if levels.any() else []
-        pictures = Planes(*(torch.cat(parts) for parts in zip(*decoded, strict=True)))
-        return CodedGop([*pass_.streams(), motion, *qualities], lambda: pictures)
+        return CodedGop([*pass_.streams(), motion, *qualities], partial(_together, decoded))
 
     def qualities(self, quality: float, levels: Ints, used: list[int]) -> dict[str, Floats]:
         """Quality (crf) of each area of every latent by kind, [latents, H/32, W/32]."""
@@ -124,7 +124,7 @@ class CrossmodalCodec(ClosedLoop):
         for kind, qualities in self.qualities(quality, levels, used).items():
             latents[kind] = self._decode_latents(kind, qualities, used, latents, read)
         vectors = (height // BLOCK, width // BLOCK)
-        with read.passes("fields", (chunks, 1 + BETWEEN, COMPONENTS, *vectors)) as read_pass:
+        with read.passes("fields", (chunks, 1 + BETWEEN, COMPONENTS, *vectors), self.fields.tables) as read_pass:
             fields = decode_fields((chunks, *vectors), used, self.fields, read_pass)
         return Symbols(frames, fields, levels, latents, self._decode_cuts(latents["key"], read))
 
@@ -192,6 +192,16 @@ class CrossmodalCodec(ClosedLoop):
                 done += 1
             yield Planes(*(torch.cat(planes) for planes in zip(*parts, strict=True)))
             before = after
+
+
+@torch.inference_mode()
+def _together(parts: list[Decoded]) -> Planes:
+    """Pictures in display order; only now those between anchors are made, on which no other depends."""
+    return Planes(*(torch.cat(planes) for planes in zip(*(part() for part in parts), strict=True)))
+
+
+def _first(decoded: Decoded, count: int) -> tuple[Tensor, ...]:
+    return tuple(plane[:count] for plane in decoded())
 
 
 def _fields_of(fields: NDArray[np.int32], device: torch.device) -> list[Tensor]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xvcodec.codec.coefficient_contexts import CoefficientContexts
-from xvcodec.codec.fields import FieldContexts
+from xvcodec.codec.field_network import FieldNetwork
 from xvcodec.models.coder import KEY_PATCH
 from xvcodec.models.crossmodal import BETWEEN, PATCH
 
@@ -17,7 +17,7 @@ LATENT_SIZES = {"key": (KEY_PATCH, 1), "anchor": (PATCH, 1), "between": (PATCH, 
 class CrossmodalContexts:
     """The fitted integers of a model: which tables code its streams. ValueError for contexts of other latents."""
 
-    fields: FieldContexts
+    fields: FieldNetwork
     latents: dict[str, CoefficientContexts]  # "key", "anchor", "between"
 
     def __post_init__(self) -> None:
@@ -28,4 +28,4 @@ class CrossmodalContexts:
     def default(cls) -> CrossmodalContexts:
         """Plausible ones by formula, not fitted."""
         latents = {kind: CoefficientContexts.default(*size) for kind, size in LATENT_SIZES.items()}
-        return cls(FieldContexts.default(), latents)
+        return cls(FieldNetwork.default(), latents)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 LOST, DEAR, CHEAP = 1.5, 14.0, 0.014
 """Quantiser steps beyond which rounding alone makes nothing zero; bits of a symbol where none is expected, and of a zero."""
+
+
+Decoded = Callable[[], tuple[Tensor, ...]]
 
 
 class EncodingPass:
@@ -63,13 +67,13 @@ class EncodingPass:
         self.cuts = cutter.map
         return self.runtime.run("key.synthesise", (symbols, q, *caption_of("key", self.guide)))
 
-    def predicted(self, kind: str, luma: Tensor, chroma: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """Code predicted pictures and return what the decoder will have: luma, chroma."""
+    def predicted(self, kind: str, luma: Tensor, chroma: Tensor, state: tuple[Tensor, ...]) -> Decoded:
+        """Code predicted pictures and return what makes of them what the decoder will have: luma, chroma."""
         q = self._quality(kind)
         latent = self.runtime.run(f"{kind}.analyse", (luma, chroma, *state, q))[0]
         rest = _rows(latent, self.codec.contexts[kind].order)
         symbols = self._walk(kind, rest, latent.shape).to(latent.device)
-        return self.runtime.run(f"{kind}.synthesise", (symbols, *state, q))
+        return partial(self.runtime.run, f"{kind}.synthesise", (symbols, *state, q))
 
     def _quality(self, kind: str) -> Tensor:
         return quality_map(self.quality_of[kind][len(self.latents.get(kind, []))], self.runtime.device)

@@ -47,7 +47,7 @@ def _pack(stream: CodedStream, coder: Coder, tables: TableSet) -> Stream:
 
 
 def _pack_passes(stream: PassStream, coder: Coder, tables: TableSet) -> Stream:
-    return Stream(stream.name, stream.shape, _encode(stream.passes, coder, tables))
+    return Stream(stream.name, stream.shape, _encode(stream.passes, coder, stream.tables or tables))
 
 
 def _pack_pieces(stream: PieceStream, coder: Coder, tables: TableSet) -> Stream:
@@ -94,7 +94,7 @@ class StreamReader:
         stream = self._named(name, index.shape)
         kept = index >= skip
         symbols = np.zeros(index.shape, np.int32)
-        with self._read(stream.payload) as read:
+        with self._read(stream.payload, self._tables) as read:
             symbols[kept] = read(index[kept])
         return symbols
 
@@ -103,14 +103,16 @@ class StreamReader:
         stream = self._streams.get(name)
         return stream.shape[0] if stream is not None and stream.shape else 0
 
-    def passes(self, name: str, shape: tuple[int, ...]) -> AbstractContextManager[ReadPass]:
+    def passes(self, name: str, shape: tuple[int, ...], tables: TableSet | None = None) -> AbstractContextManager[ReadPass]:
         """Gives a function from the tables of the next symbols of stream `name` to these; all must be read in the end.
 
+        Args:
+            tables: of the stream, where it does not have the model's.
         Raises:
             DamagedError: the stream is missing or of another shape; CoderError: its bytes do not decode, end too early or
                 are left over.
         """
-        return self._read(self._named(name, shape).payload if math.prod(shape) else b"")
+        return self._read(self._named(name, shape).payload if math.prod(shape) else b"", tables or self._tables)
 
     def pieces(self, name: str, size: int) -> list[tuple[Piece, AbstractContextManager[ReadPass]]]:
         """The pieces of a stream of tokens of `size` numbers: what each says of itself, and what reads it as `passes` does.
@@ -121,11 +123,11 @@ class StreamReader:
         stream = self._streams.get(name)
         if stream is None or len(stream.shape) != 2 or stream.shape[1] != size:
             raise DamagedError(f"stream {name} is missing or has the wrong shape for this model: the file is damaged")
-        return [(piece, self._read(piece.payload)) for piece in split(stream)]
+        return [(piece, self._read(piece.payload, self._tables)) for piece in split(stream)]
 
     @contextmanager
-    def _read(self, payload: bytes) -> Iterator[ReadPass]:
-        passes, done = self._coder.passes(payload, self._tables), list[Pass]()
+    def _read(self, payload: bytes, tables: TableSet) -> Iterator[ReadPass]:
+        passes, done = self._coder.passes(payload, tables), list[Pass]()
 
         def read(index: NDArray[np.uint8]) -> NDArray[np.int32]:
             symbols = passes.read(index)
@@ -134,7 +136,7 @@ class StreamReader:
 
         yield read
         passes.end()
-        if free_bits(done, self._coder, self._tables) >= FREE_BITS:
+        if free_bits(done, self._coder, tables) >= FREE_BITS:
             raise CoderError("the payload ends before its symbols do; it is damaged or the tables are others")
 
     def _named(self, name: str, shape: tuple[int, ...]) -> Stream:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
+from xvc_bitstream.tables import TableSet
 
 ReadPass = Callable[[NDArray[np.uint8]], NDArray[np.int32]]
 
@@ -23,8 +24,12 @@ class ReadStream(Protocol):
     def rows(self, name: str) -> int:
         """The first of a stream's sizes, 0 where there is none of that name."""
 
-    def passes(self, name: str, shape: tuple[int, ...]) -> AbstractContextManager[ReadPass]:
-        """A stream coded in passes: gives a function from tables, uint8 [n], to the next symbols, int32 [n]."""
+    def passes(self, name: str, shape: tuple[int, ...], tables: TableSet | None = None) -> AbstractContextManager[ReadPass]:
+        """A stream coded in passes: gives a function from tables, uint8 [n], to the next symbols, int32 [n].
+
+        Args:
+            tables: of the stream, where it does not have the model's.
+        """
 
     def pieces(self, name: str, size: int) -> Sequence[tuple[PieceHead, AbstractContextManager[ReadPass]]]:
         """The pieces of a stream of tokens of `size` numbers: what each says of itself, and what reads it."""
@@ -56,6 +61,7 @@ class PassStream:
     name: str
     shape: tuple[int, ...]  # of the array
     passes: list[tuple[NDArray[np.int32], NDArray[np.uint8]]]  # (symbols, tables), 1-D
+    tables: TableSet | None = None  # its own, if it does not have the model's
 
 
 class PieceHead(Protocol):
@@ -116,7 +122,7 @@ class CodedGop:
     """What the encoder made of a GOP, and what the decoder will make of it."""
 
     streams: Sequence[CodedStream | PassStream | PieceStream]
-    decoded: Callable[[], Planes]  # at no cost where the loop is closed; else the decoder runs when it is called
+    decoded: Callable[[], Planes]  # what was not decoded for coding is when it is called
 
 
 class GopCodec(Protocol):

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xvcodec.codec.quincunx import STEPS
+from xvcodec.codec.shifts import CODED_WITH
 
 Ints = NDArray[np.int32]
 
@@ -35,6 +37,22 @@ EDGES: Ints = np.unique([((4 + m) << e) >> 2 for e in range(17) for m in range(4
 TABLES = 64
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What the decoder knows about some residuals of one role, component and step, each int32 [P, n] or None."""
+
+    role: int
+    component: int
+    step: int
+    features: Sequence[Ints | None]  # of FEATURES those after the bias; those of earlier roles may lack
+    beside: Sequence[Ints | None] = ()  # what `xvcodec.codec.field_network` sees besides
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the features."""
+        return next(feature.shape for feature in self.features if feature is not None)
+
+
 @dataclass(frozen=True, eq=False)
 class FieldContexts:
     """The fitted arrays. Read-only.
@@ -42,6 +60,8 @@ class FieldContexts:
     Raises ValueError for other types, shapes or values beyond the bounds above.
     """
 
+    sizes: ClassVar[int] = 0  # number of the first table of sizes
+    shifts: ClassVar[int] = CODED_WITH  # of the table that codes shifts
     weights: Ints  # [ROLES, COMPONENTS, STEPS, FEATURES], each >= 0
     tables: NDArray[np.uint8]  # [2, ROLES, COMPONENTS, STEPS, BUCKETS], of signs and of sizes, each below TABLES
 
@@ -72,6 +92,10 @@ class FieldContexts:
                 size = size + weight * feature
         return self.tables[:, role, component, step][:, np.searchsorted(EDGES, size, side="right")]
 
+    def indices(self, asked: Sequence[Asked]) -> list[NDArray[np.uint8]]:
+        """Tables of sign and size for each that is asked, uint8 [2, ...] of the shape of its features."""
+        return [self.index(each.role, each.component, each.step, each.features) for each in asked]
+
     def sharp(self) -> FieldContexts:
         """The same for codecs whose anchors are never blurred: saying so costs next to nothing."""
         tables = self.tables.copy()
@@ -96,3 +120,13 @@ class FieldContexts:
         middle = int(np.searchsorted(EDGES, UNIT, side="right"))  # expected size 1: the Laplace table of scale 1 is 24
         tables = np.clip(24 + (np.arange(BUCKETS) - middle) * 3 // 2, 0, TABLES - 1).astype(np.uint8)
         return cls(weights, np.broadcast_to(tables, (2, ROLES, COMPONENTS, STEPS, BUCKETS)))
+
+
+def folded(sizes: Ints) -> Ints:
+    """0, 1, 2, 3, 4 ... to 0, 1, -1, 2, -2 ...: tables have two sides."""
+    return np.where(sizes % 2, sizes // 2 + 1, -(sizes // 2))
+
+
+def unfolded(symbols: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The inverse of `folded`."""
+    return np.where(symbols > 0, 2 * symbols - 1, -2 * symbols)

@@ -3,49 +3,62 @@
 Every eighth vector comes first; then, each time the spacing halves, the vectors amid four known diagonal neighbours
 and those amid four known direct ones. A component is predicted by the mean of its neighbours' middle two, or at the finest
 spacing, where 8x8 blocks may leave their 16x16 block's vector, by that vector. All chunks
-go together in a wave: wave n codes step n of the anchors' horizontal components, step n - 1 of their vertical ones,
-and each further role (see `ROLES`) one step later still, so that every component sees what it depends on and a GOP
-needs only `PASSES` calls of the entropy coder: one for the shifts of tables, then two for each wave, the signs of all
+go in waves: wave n codes step n of the first anchor's horizontal components, step n - 1 of its vertical ones,
+and each further role (see `ROLES`) and each further chunk one step later still, so that every component sees what it depends
+on and a GOP needs few calls of the entropy coder: one for the shifts of tables, then two for each wave, the signs of all
 residuals (most are zero) and the sizes of those that are not. The third component is the blur of an anchor's prediction, or
 the side of a correction's.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from xvc_bitstream.errors import DamagedError
 
-from xvcodec.codec.field_contexts import COMPONENTS, ROLES, FieldContexts, Ints
+from xvcodec.codec.field_contexts import COMPONENTS, ROLES, Asked, FieldContexts, Ints, folded, unfolded
+from xvcodec.codec.field_network import FieldNetwork
 from xvcodec.codec.field_shifts import Survey, shape_of, shifted
 from xvcodec.codec.quincunx import STEPS, Step, quincunx
 from xvcodec.codec.shifts import Prices, said, tables_of, within
 from xvcodec.errors import UsageError
 
-__all__ = ["LIMIT", "PASSES", "FieldContexts", "Part", "Read", "decode_fields", "encode_fields", "folded", "limit",
-           "predict", "unfolded", "waves"]
+__all__ = ["LIMIT", "Contexts", "FieldContexts", "Part", "Read", "decode_fields", "encode_fields", "limit", "passes_of",
+           "predict", "waves", "waves_of"]
 
 CORRECTIONS = 3
 LIMIT = 2047
 """Largest component of a vector, quarter pixels."""
 SIDES = 1
 """Blurs and sides are -1, 0 and 1."""
-WAVES = STEPS + COMPONENTS - 1 + ROLES - 1
-PASSES = 1 + 2 * WAVES
+Contexts = FieldContexts | FieldNetwork
 Read = Callable[[NDArray[np.uint8]], Ints]
 """Table indices uint8 [n] of the next symbols -> symbols int32 [n]."""
 
 
+def waves_of(chunks: int) -> int:
+    """Waves of so many chunks."""
+    return STEPS + COMPONENTS - 1 + ROLES - 1 + max(chunks - 1, 0)
+
+
+def passes_of(chunks: int) -> int:
+    """Calls of the entropy coder for so many chunks."""
+    return 1 + 2 * waves_of(chunks)
+
+
 @dataclass(frozen=True)
 class Part:
-    """What one role and component bring to a wave, for P places and n fields."""
+    """What one role and component of a chunk bring to a wave, for P places and n fields."""
 
     role: int
     component: int
     step: int  # of the quincunx
+    columns: slice  # of the role's fields, n of them
     places: NDArray[np.intp]  # [P]
     prediction: Ints  # [P, n]
     index: NDArray[np.uint8]  # tables of signs and sizes as the contexts name them, [2, P, n]
@@ -69,34 +82,59 @@ class _Wave:
         rest = [(c, slot) for c in range(chunks) for slot in range(1, used[c] + 1) if slot != first[c]]
         cells = [[(c, 0) for c in range(chunks)], [(c, slot) for c, slot in enumerate(first) if slot], rest]
         self.cells = [np.array(pairs, np.intp).reshape(-1, 2).T for pairs in cells]  # [2, n]: chunks and slots
-        self.roles = sum(bool(pairs) for pairs in cells)
+        self.columns = [_runs(pairs[0]) for pairs in self.cells]
+        self.chunks, self.roles = chunks, sum(bool(pairs) for pairs in cells)
         empty = [[np.zeros((height * width, len(pairs)), np.int32) for _ in range(COMPONENTS)]
                  for role, pairs in enumerate(cells)]
         self.values, self.residuals = empty, [[plane.copy() for plane in planes] for planes in empty]
 
-    def parts(self, number: int, contexts: FieldContexts) -> Iterator[Part]:
+    def parts(self, number: int, contexts: Contexts) -> list[Part]:
         """The parts of wave `number`, predicted from what the waves before it have filled in."""
-        for role in range(ROLES):
-            for component in range(COMPONENTS):
-                step = number - role - component
-                if 0 <= step < STEPS and self.cells[role].size and self.steps[step].places.size:
-                    yield self._part(role, component, step, contexts)
+        made = [self._part(role, component, number - role - component - chunk, columns)
+                for role in range(ROLES) for component in range(COMPONENTS) for chunk, columns in self.columns[role]
+                if 0 <= number - role - component - chunk < STEPS]
+        made = [(part, asked) for part, asked in made if part["places"].size]
+        tables = contexts.indices([asked for _, asked in made])
+        return [Part(**part, index=index) for (part, _), index in zip(made, tables, strict=True)]
 
-    def _part(self, role: int, component: int, step: int, contexts: FieldContexts) -> Part:
-        here, chunks = self.steps[step], self.cells[role][0]
-        prediction, spread = predict(self.values[role][component], here)
-        features = [spread, np.abs(prediction), self._size(role, range(component), here.places) if component else None]
+    def _part(self, role: int, component: int, step: int, columns: slice) -> tuple[dict[str, Any], Asked]:
+        """A part but for its tables, and what they depend on."""
+        here, chunks = self.steps[step], self.cells[role][0, columns]
+        prediction, spread = predict(self.values[role][component][:, columns], here)
+        own = self._size(role, range(component), here.places, columns) if component else None
+        features = [spread, np.abs(prediction), own]
         for earlier in range(role):
-            columns = np.searchsorted(self.cells[earlier][0], chunks)  # of the same chunks
+            of = np.searchsorted(self.cells[earlier][0], chunks)  # of the same chunk
             alike = (component,) if earlier or component < 2 else (0, 1)
-            features.append(self._size(earlier, alike, here.places)[:, columns])
-        index = contexts.index(role, component, step, features)
+            features.append(self._size(earlier, alike, here.places, of))
         quiet = ~np.any([feature for feature in features if feature is not None], axis=0)
-        return Part(role, component, step, here.places, prediction, index, quiet)
+        beside = [*self._around(role, component, here, columns), *self._before(role, component, here, columns, prediction)]
+        part = {"role": role, "component": component, "step": step, "columns": columns, "places": here.places,
+                "prediction": prediction, "quiet": quiet}
+        return part, Asked(role, component, step, features, beside)
 
-    def _size(self, role: int, components: Iterable[int], places: NDArray[np.intp]) -> Ints:
-        """Summed sizes of residuals at some places, [P, n]."""
-        total: Ints = sum(np.abs(self.residuals[role][component][places]) for component in components)  # type: ignore[assignment]
+    def _around(self, role: int, component: int, here: Step, columns: slice) -> tuple[Ints | None, Ints | None]:
+        """Summed sizes of the residuals at the four neighbours: of the component, and of those before it."""
+        if here.neighbours is None:
+            return None, None
+        near = [self._size(role, (component,), places, columns) for places in here.neighbours]
+        others = [self._size(role, range(component), places, columns) for places in here.neighbours] if component else [None]
+        return _sum(near), _sum(others)
+
+    def _before(self, role: int, component: int, here: Step, columns: slice, prediction: Ints) -> tuple[Ints | None, ...]:
+        """Of the chunk before: how far its value lies from the prediction, the size of its residual, and 1; None without."""
+        count = columns.stop - columns.start
+        earlier = slice(columns.start - count, columns.start)
+        if columns.start < count or self.cells[role][0, earlier.start] != self.cells[role][0, columns.start] - 1:
+            return None, None, None
+        values = self.values[role][component][here.places, earlier]
+        return np.abs(values - prediction), self._size(role, (component,), here.places, earlier), np.ones_like(prediction)
+
+    def _size(self, role: int, components: Iterable[int], places: NDArray[np.intp],
+              columns: slice | NDArray[np.intp]) -> Ints:
+        """Summed sizes of residuals at some places of some fields, [P, n]."""
+        total = _sum([np.abs(self.residuals[role][component][places][:, columns]) for component in components])
+        assert total is not None
         return total
 
     def fill(self, part: Part, residuals: NDArray[np.int64]) -> None:
@@ -104,11 +142,23 @@ class _Wave:
         values = residuals + part.prediction
         if np.abs(values).max(initial=0) > limit(part.component):
             raise DamagedError("a motion vector is out of its range: the file is damaged")
-        self.values[part.role][part.component][part.places] = values
-        self.residuals[part.role][part.component][part.places] = residuals
+        self.values[part.role][part.component][part.places, part.columns] = values
+        self.residuals[part.role][part.component][part.places, part.columns] = residuals
 
 
-def waves(fields: Ints, used: Sequence[int], contexts: FieldContexts) -> Iterator[list[tuple[Part, Ints]]]:
+def _sum(sizes: Sequence[Ints | None]) -> Ints | None:
+    """The sum, None where there is nothing to sum."""
+    total = [size for size in sizes if size is not None]
+    return np.sum(total, axis=0, dtype=np.int32) if total else None
+
+
+def _runs(chunks: NDArray[np.intp]) -> list[tuple[int, slice]]:
+    """Each chunk and the columns of its fields, which lie side by side."""
+    starts = [0, *(np.flatnonzero(np.diff(chunks)) + 1).tolist(), len(chunks)] if len(chunks) else [0]
+    return [(int(chunks[start]), slice(start, stop)) for start, stop in itertools.pairwise(starts)]
+
+
+def waves(fields: Ints, used: Sequence[int], contexts: Contexts) -> Iterator[list[tuple[Part, Ints]]]:
     """The parts of each wave of some fields, with residuals [P, n]; arguments and errors as of `encode_fields`."""
     if fields.ndim != 5 or fields.shape[1:3] != (1 + CORRECTIONS, COMPONENTS) or fields.dtype != np.int32:
         raise UsageError(f"motion fields must be int32 [chunks, 4, {COMPONENTS}, h, w]")
@@ -121,15 +171,15 @@ def waves(fields: Ints, used: Sequence[int], contexts: FieldContexts) -> Iterato
     area = fields.shape[3] * fields.shape[4]
     truth = [[np.ascontiguousarray(fields[chunks, slots, component].reshape(chunks.size, area).T)
               for component in range(COMPONENTS)] for role, (chunks, slots) in enumerate(wave.cells)]
-    for number in range(WAVES):
-        found = [(part, truth[part.role][part.component][part.places] - part.prediction)
+    for number in range(waves_of(len(used))):
+        found = [(part, truth[part.role][part.component][part.places, part.columns] - part.prediction)
                  for part in wave.parts(number, contexts)]
         for part, own in found:
             wave.fill(part, own.astype(np.int64))
         yield found
 
 
-def encode_fields(fields: Ints, used: Sequence[int], contexts: FieldContexts,
+def encode_fields(fields: Ints, used: Sequence[int], contexts: Contexts,
                   prices: Prices) -> list[tuple[Ints, NDArray[np.uint8]]]:
     """Motion fields to symbols.
 
@@ -138,29 +188,29 @@ def encode_fields(fields: Ints, used: Sequence[int], contexts: FieldContexts,
             blurs and sides within +-SIDES.
         used: number of corrections in each chunk, 0 to 3; the others must be zero and cost nothing.
         contexts: as the decoder will have them.
-        prices: what symbols cost.
+        prices: what symbols cost with the tables of the contexts.
     Returns:
-        PASSES pairs of symbols int32 [n] and table indices uint8 [n]; n may be 0.
+        `passes_of` pairs of symbols int32 [n] and table indices uint8 [n]; n may be 0.
     Raises:
         UsageError: the fields are not as described.
     """
     found = list(waves(fields, used, contexts))
     roles = 1 + max((part.role for wave in found for part, _ in wave), default=-1)
-    survey = Survey(roles, prices)
+    survey = Survey(roles, prices, contexts)
     for part, own in (each for wave in found for each in wave):
         flat = own.ravel()
         survey.note(part.role, part.component, part.step, part.index.reshape(2, -1), part.quiet.ravel(), np.sign(flat),
                     folded(np.abs(flat) - 1))
     shifts = survey.best()
-    passes = [said(shifts)]
+    passes = [said(shifts, contexts.shifts)]
     for wave in found:
         flat = np.concatenate([np.zeros(0, np.int32), *(own.ravel() for _, own in wave)])
-        signs, sizes = _indices([part for part, _ in wave], shifts)
+        signs, sizes = _indices([part for part, _ in wave], shifts, contexts)
         passes += [(np.sign(flat), signs), (folded(np.abs(flat[flat != 0]) - 1), sizes[flat != 0])]
     return passes
 
 
-def decode_fields(shape: tuple[int, int, int], used: Sequence[int], contexts: FieldContexts, read: Read) -> Ints:
+def decode_fields(shape: tuple[int, int, int], used: Sequence[int], contexts: Contexts, read: Read) -> Ints:
     """The inverse of `encode_fields`.
 
     Args:
@@ -175,12 +225,12 @@ def decode_fields(shape: tuple[int, int, int], used: Sequence[int], contexts: Fi
     wave = _Wave(shape, used)
     shifts = np.zeros(shape_of(wave.roles), np.int32)
     if shifts.size:
-        shifts = within(read(tables_of(shifts.size))).reshape(shifts.shape)
-    for number in range(WAVES):
-        parts = list(wave.parts(number, contexts))
+        shifts = within(read(tables_of(shifts.size, contexts.shifts))).reshape(shifts.shape)
+    for number in range(waves_of(len(used))):
+        parts = wave.parts(number, contexts)
         if not parts:
             continue
-        signs, sizes = _indices(parts, shifts)
+        signs, sizes = _indices(parts, shifts, contexts)
         residuals = np.sign(read(signs)).astype(np.int64)
         if (moved := residuals != 0).any():
             residuals[moved] *= 1 + unfolded(read(sizes[moved]).astype(np.int64))
@@ -204,9 +254,10 @@ def _halve(values: Ints) -> Ints:
     return (values + (values < 0)) >> 1
 
 
-def _indices(parts: Sequence[Part], shifts: Ints) -> NDArray[np.uint8]:
+def _indices(parts: Sequence[Part], shifts: Ints, contexts: Contexts) -> NDArray[np.uint8]:
     """Tables of signs and of sizes, [2, n]."""
-    return np.concatenate([np.zeros((2, 0), np.uint8), *(part.shifted(shifts) for part in parts)], axis=1)
+    both = np.concatenate([np.zeros((2, 0), np.uint8), *(part.shifted(shifts) for part in parts)], axis=1)
+    return both + np.array([[0], [contexts.sizes]], np.uint8)
 
 
 def predict(values: Ints, here: Step) -> tuple[Ints, Ints]:
@@ -225,13 +276,3 @@ def predict(values: Ints, here: Step) -> tuple[Ints, Ints]:
     one, other = np.maximum(low_ab, low_cd), np.minimum(high_ab, high_cd)  # the middle two, in some order
     prediction = _halve(one + other) if here.parents is None else values[here.parents]
     return prediction, sum(np.abs(near - prediction) for near in (a, b, c, d))
-
-
-def folded(sizes: Ints) -> Ints:
-    """0, 1, 2, 3, 4 ... to 0, 1, -1, 2, -2 ...: tables have two sides."""
-    return np.where(sizes % 2, sizes // 2 + 1, -(sizes // 2))
-
-
-def unfolded(symbols: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The inverse of `folded`."""
-    return np.where(symbols > 0, 2 * symbols - 1, -2 * symbols)

@@ -36,6 +36,8 @@ REACH = 3
 """Windows are means over 2 REACH + 1 samples a side, about as wide as MS-SSIM's."""
 AREAS, BLOCKS, FREQUENCIES = 0.7, 0.5, 0.4
 """Exponents of what MS-SSIM says: 1 would be best if every picture were coded alone and finely."""
+SEARCHED = 0.5
+"""The same of what vectors are searched by."""
 LARGEST = 16.0
 """Largest offset of an area, crf."""
 
@@ -46,6 +48,11 @@ class Masking:
 
     areas: Floats  # [1 + n, H/32, W/32] offsets of key frame and anchors, crf, about zero on average in each picture
     weights: dict[str, Floats]  # of squared errors, by kind: "key" [1, H/8, W/8], "anchor" [n, ..], "between" [m, ..]
+    frames: Tensor  # of squared errors in each block of each frame, about one on average, [T, 1, H/8, W/8]
+
+    def steps(self, frame: int) -> Tensor:
+        """Quantiser steps that would make errors of a frame worth the same everywhere, relative, [1, 1, H/8, W/8]."""
+        return self.frames[frame : frame + 1] ** -0.5
 
 
 def masking(luma: Tensor, used: list[int]) -> Masking:
@@ -59,8 +66,9 @@ def masking(luma: Tensor, used: list[int]) -> Masking:
     coded = [0, *accumulate(count + 1 for count in used)]
     between = [at + 1 for at, count in zip(coded, used, strict=False) if count]
     weights = {"key": within[:1], "anchor": within[coded[1:]], "between": among[between]}
+    each = (seen / seen.log().mean((1, 2, 3), keepdim=True).exp()) ** SEARCHED
     return Masking(offsets[coded].clamp(-LARGEST, LARGEST).cpu().numpy(),
-                   {kind: each.cpu().numpy() for kind, each in weights.items()})
+                   {kind: blocks.cpu().numpy() for kind, blocks in weights.items()}, each)
 
 
 def _seen(luma: Tensor) -> Tensor:

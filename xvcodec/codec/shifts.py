@@ -27,14 +27,14 @@ GROUP = 64
 ALL = np.arange(-REACH, REACH + 1, dtype=np.int32)
 
 
-def said(shifts: Ints) -> Pass:
-    """The pass that says shifts of any shape."""
-    return shifts.ravel(), tables_of(shifts.size)
+def said(shifts: Ints, table: int = CODED_WITH) -> Pass:
+    """The pass that says shifts of any shape with one table."""
+    return shifts.ravel(), tables_of(shifts.size, table)
 
 
-def tables_of(count: int) -> Tables:
+def tables_of(count: int, table: int = CODED_WITH) -> Tables:
     """Tables of the pass that says so many shifts."""
-    return np.full(count, CODED_WITH, np.uint8)
+    return np.full(count, table, np.uint8)
 
 
 def within(shifts: Ints) -> Ints:
@@ -62,9 +62,9 @@ class Prices:
         there = (symbols >= self.tables.lowest) & (symbols <= self.tables.highest)
         return np.where(there, symbols - self.tables.lowest, self.tables.escape)
 
-    def cheapest(self, cost: NDArray[np.float64]) -> Ints:
+    def cheapest(self, cost: NDArray[np.float64], table: int = CODED_WITH) -> Ints:
         """Of the cost of each of ALL shifts [..., 2 REACH + 1] the cheapest, what it takes to say it included, [...]."""
-        return ALL[(cost + self.bits[CODED_WITH, self.entries(ALL)]).argmin(-1)]
+        return ALL[(cost + self.bits[table, self.entries(ALL)]).argmin(-1)]
 
 
 def shift(passes: Sequence[Pass], prices: Prices) -> list[Pass]:

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from xvc_bitstream.errors import DamagedError
 
-from xvcodec.codec.field_contexts import COMPONENTS, FieldContexts, Ints
-from xvcodec.codec.fields import Read, folded, limit, predict, unfolded
+from xvcodec.codec.field_contexts import COMPONENTS, FieldContexts, Ints, folded, unfolded
+from xvcodec.codec.fields import Read, limit, predict
 from xvcodec.codec.quincunx import quincunx
 
 Passes = list[tuple[Ints, NDArray[np.uint8]]]

@@ -18,7 +18,7 @@ from xvcodec.codec.coefficients import narrowest
 from xvcodec.codec.crossmodal import CrossmodalCodec
 from xvcodec.codec.crossmodal_contexts import CrossmodalContexts
 from xvcodec.codec.family import GopCodec
-from xvcodec.codec.fields import FieldContexts
+from xvcodec.codec.field_network import FieldNetwork
 from xvcodec.errors import ModelError
 from xvcodec.families.base import Family, Fitted, same_edition
 from xvcodec.models import steps
@@ -67,7 +67,7 @@ class CrossmodalFamily(Family):
             return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
         latents = {kind: CoefficientContexts.from_tensors(part(f"{LATENTS}{kind}.")) for kind in steps.KINDS}
-        return CrossmodalContexts(FieldContexts.from_tensors(part(FIELDS)), latents)
+        return CrossmodalContexts(FieldNetwork.from_tensors(part(FIELDS)), latents)
 
     def extra_arrays(self, extras: CrossmodalContexts) -> dict[str, NDArray[Any]]:
         """See `Family.extra_arrays`."""

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from xvcodec.models.context import PASSES, neighbours, pass_of
-from xvcodec.models.matching import coded_bits
+from xvcodec.models.matching import Step, coded_bits, step_at
 from xvcodec.models.warp import BLOCK, QUARTER
 
 COARSE = 16
@@ -57,7 +57,7 @@ def split(field: Tensor) -> Tensor:
     return F.interpolate(field, scale_factor=float(BLOCKS_APART), mode="nearest")
 
 
-def exhaustive(current: Tensor, reference: Tensor, level: int, reach: int, window: int, step: float) -> Tensor:
+def exhaustive(current: Tensor, reference: Tensor, level: int, reach: int, window: int, step: Step) -> Tensor:
     """Best vector of each 16x16 block on luma of a level, quarter pixels of the picture [N, 2, h, w].
 
     A block is judged by the `window` x `window` pixels of that level around it: true motion rather than the best match of
@@ -66,13 +66,14 @@ def exhaustive(current: Tensor, reference: Tensor, level: int, reach: int, windo
     block = COARSE >> level
     count, _, height, width = current.shape
     padded = F.pad(reference, (reach, reach, reach, reach), mode="replicate")
+    price = 255.0 * COARSE**2 / PRICE / step_at(step, height // block, width // block)
     best_cost = current.new_full((count, height // block, width // block), float("inf"))
     best = current.new_zeros(count, 2, height // block, width // block)
     for dy in range(-reach, reach + 1):
         for dx in range(-reach, reach + 1):
             moved = padded[:, :, reach + dy : reach + dy + height, reach + dx : reach + dx + width]
             mean = F.avg_pool2d((current - moved).abs_(), window, block, (window - block) // 2, count_include_pad=False)
-            cost = mean[:, 0] * (255.0 * COARSE**2 / PRICE / step) + 2.0 * (abs(dx) + abs(dy)) ** 0.5
+            cost = mean[:, 0] * price + 2.0 * (abs(dx) + abs(dy)) ** 0.5
             better = cost < best_cost
             best_cost = torch.where(better, cost, best_cost)
             vector = current.new_tensor([dx, dy]).view(1, 2, 1, 1) * float(QUARTER << level)
@@ -96,7 +97,7 @@ class Passes:
 
     current: list[Tensor]  # luma by level
     predict: Predict
-    step: float  # of the quantiser
+    step: Step  # of the quantiser
 
     def better(self, fields: Sequence[Tensor], level: int) -> Tensor:
         """For each 16x16 block the cheapest of some fields."""
@@ -142,7 +143,8 @@ class Passes:
         if level == 0:
             cost = coded_bits(difference, self.step, block)
         else:
-            cost = F.avg_pool2d(difference.abs_(), block) * (255.0 * (block << level) ** 2 / PRICE / self.step)
+            price = 255.0 * (block << level) ** 2 / PRICE / step_at(self.step, height, width)
+            cost = F.avg_pool2d(difference.abs_(), block)[:, 0] * price
         return cost.view(tries, count, height, width)
 
 

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from xvcodec.models.context import Context
-from xvcodec.models.key_filter import KeyFilter
+from xvcodec.models.fine_filters import FineFilter, KeyFilter
 from xvcodec.models.layers import KNOTS, Block, Knots, Pointwise, TextAttention, both_sides, dense
 from xvcodec.models.loop_filter import LoopFilter
 from xvcodec.models.refine import Refiner
@@ -64,7 +64,7 @@ class Coder(nn.Module):
     """
 
     def __init__(self, pictures: int, patch: int, coarseness: float | Tensor,
-                 refiner: Refiner | LoopFilter | KeyFilter | None) -> None:
+                 refiner: Refiner | LoopFilter | FineFilter | None) -> None:
         super().__init__()
         self.pictures, self.patch = pictures, patch
         self.latents = values_of(patch) * pictures
@@ -78,10 +78,10 @@ class Coder(nn.Module):
         """Pictures and their prediction -> latent before rounding, in quantiser steps."""
         return self.transform(pictures - base) / self.step(q)
 
-    def synthesise(self, latent: Tensor, base: Tensor, q: Tensor) -> Tensor:
-        """Latent in quantiser steps -> pictures [N, 96 f, h, w]."""
+    def synthesise(self, latent: Tensor, base: Tensor, q: Tensor, *beside: Tensor) -> Tensor:
+        """Latent in quantiser steps -> pictures [N, 96 f, h, w]; beside: what a filter sees besides."""
         rough = base + self.transform.inverse(latent * self.step(q))
-        return rough if self.refiner is None else self.refiner(rough, base, nominal_step(q))
+        return rough if self.refiner is None else self.refiner(rough, base, *beside, nominal_step(q))
 
     def step(self, q: Tensor) -> Tensor:
         """Quantiser step of each latent value, [N, latents, h, w] in picture units."""

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from xvcodec.models.base import Model
 from xvcodec.models.coder import PICTURE, Coder, KeyCoder, KeyConfig, relative_steps
-from xvcodec.models.key_filter import AnchorFilter
+from xvcodec.models.fine_filters import AnchorFilter, BetweenFilter
 from xvcodec.models.loop_filter import LoopFilter
 from xvcodec.models.warp import BLURS, SHARPNESS, blurred, warp_yuv
 
@@ -30,7 +30,7 @@ LEAST = 4
 """Table of the lowest frequency where nothing is expected: a nonzero symbol costs eight bits, a zero a hundredth."""
 RISE = 0.15
 """How much coarser higher frequencies of predicted pictures are, see `relative_steps`."""
-EDITION = 2
+EDITION = 3
 """Of how a GOP's integers are written, which weights name: what another edition wrote is refused, not misread."""
 CHROMA = 1.8
 """Chroma planes are scaled by this, so that equal errors in packed values are about equal errors in RGB (BT.709)."""
@@ -56,13 +56,14 @@ class CrossmodalConfig:
     sharpness: float = 0.0  # of sampling along vectors, see `xvcodec.models.warp`
     dense: bool = False  # whether the loop filter of key frames is a `KeyFilter`, else a `Refiner`
     fine: bool = False  # whether the loop filter of anchors is an `AnchorFilter`, else a `LoopFilter`
+    paired: bool = False  # whether frames between have a `BetweenFilter`, else a `LoopFilter`
     cuts: bool = False  # whether patches of key frames may be cut into pieces, see `xvcodec.models.cuts`
     edition: int = EDITION
 
 
-FAST = CrossmodalConfig("crossmodal-fast", width=80, key_blocks=(1, 1), leading=160, refiners=(48, 5, 48, 4, 64, 1),
+FAST = CrossmodalConfig("crossmodal-fast", width=80, key_blocks=(1, 1), leading=160, refiners=(64, 6, 48, 4, 64, 1),
                         features=4, sharpness=SHARPNESS, dense=True, fine=True, cuts=True)
-MAIN = replace(FAST, name="crossmodal", refiners=(64, 6, 48, 4, 64, 1))
+MAIN = replace(FAST, name="crossmodal", refiners=(*FAST.refiners[:4], 48, 4), paired=True)
 PATCH = 8
 """Side of the transform's patches in predicted pictures: 10 to 25 % fewer bits than with those of key frames."""
 
@@ -126,7 +127,8 @@ class Crossmodal(Model):
                                       config.features, config.dense))
         one, several = (relative_steps(PATCH, pictures, RISE) for pictures in (1, BETWEEN))
         self.anchor = Coder(1, PATCH, one, (AnchorFilter if config.fine else LoopFilter)(*anchor) if anchor[0] else None)
-        self.between = Coder(BETWEEN, PATCH, 1.35 * several, LoopFilter(*between) if between[0] else None)
+        self.between = Coder(BETWEEN, PATCH, 1.35 * several,
+                             (BetweenFilter if config.paired else LoopFilter)(*between) if between[0] else None)
 
     def predict_anchor(self, before: Picture, field: Tensor) -> Tensor:
         """Warp the anchor before.
@@ -143,7 +145,7 @@ class Crossmodal(Model):
         degree = field[:, 2:]
         return sharp + (little - sharp) * degree.clamp_min(0.0) + (sharp - strongly) * degree.clamp_max(0.0)
 
-    def predict_between(self, before: Picture, after: Picture, fields: Tensor, shares: Tensor) -> Tensor:
+    def predict_between(self, before: Picture, after: Picture, fields: Tensor, shares: Tensor) -> tuple[Tensor, ...]:
         """Warp both anchors to the frames between them.
 
         Args:
@@ -151,7 +153,8 @@ class Crossmodal(Model):
             fields: [N, 4, 3, H/8, W/8]: the anchor's field and three corrections in quarter pixels, and the sides.
             shares: [N, 3] places of the frames between the anchors, 0 to 1.
         Returns:
-            base [N, 288, H/8, W/8]: the mean of both warps, or one of them where a side says so.
+            base [N, 288, H/8, W/8]: the mean of both warps, or one of them where a side says so; and what
+            `Coder.synthesise` takes beside it: half the difference of both, if the model has a `BetweenFilter`.
         """
         anchor, corrections, sides = fields[:, :1, :2], fields[:, 1:, :2], fields[:, 1:, 2:]
         forward = corrections + torch.floor(anchor * shares[:, :, None, None, None] + 0.5)
@@ -164,4 +167,5 @@ class Crossmodal(Model):
         middle = torch.lerp(both[0], both[1], 0.5)
         half = both[0] - middle
         # a block of vectors is one position of packed pictures
-        return middle + half * sides.expand(-1, -1, PICTURE, -1, -1).flatten(1, 2)
+        base = middle + half * sides.expand(-1, -1, PICTURE, -1, -1).flatten(1, 2)
+        return (base, half) if self.config.paired else (base,)

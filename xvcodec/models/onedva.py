@@ -33,7 +33,7 @@ SPREAD = 0.5
 """Noise of a picture not yet painted, in units."""
 REACH = 6.0
 """Inputs are clamped to +-REACH units."""
-EDITION = 2
+EDITION = 3
 """Of how a GOP's integers are written, which weights name: what another edition wrote is refused, not misread."""
 FLAT = 4
 """Positions on a side of the squares whose mean the painter does not see: it sees details, not brightness."""

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from xvcodec.models.block_search import BLOCKS_APART, COARSE, SPLIT_BITS, Passes, exhaustive, split
 from xvcodec.models.coder import nominal_step
-from xvcodec.models.matching import coded_bits
+from xvcodec.models.matching import Step, coded_bits
 from xvcodec.models.reference import FAR, Reference, levels
 from xvcodec.models.warp import BLOCK, BLURS, blurred
 
@@ -31,7 +31,7 @@ def step_of(quality: float) -> float:
     return float(nominal_step(torch.tensor(quality)))
 
 
-def search_forward(current: Tensor, reference: Tensor, step: float) -> Tensor:
+def search_forward(current: Tensor, reference: Tensor, step: Step) -> Tensor:
     """Vectors that predict `current` from `reference`, and how much their blocks are blurred.
 
     Args:
@@ -54,7 +54,7 @@ def search_forward(current: Tensor, reference: Tensor, step: float) -> Tensor:
     return torch.cat((field, _choice(current, [sharp, *(blurred(sharp, reach) for reach in BLURS)], step)), dim=1)
 
 
-def search_between(current: Tensor, before: Tensor, after: Tensor, anchor: Tensor, share: float, step: float) -> Tensor:
+def search_between(current: Tensor, before: Tensor, after: Tensor, anchor: Tensor, share: float, step: Step) -> Tensor:
     """Corrections to the straight path for a frame that lies between two decoded ones, and the side to predict from.
 
     The forward vector is share * anchor + correction; the backward one is the forward one minus anchor.
@@ -91,7 +91,7 @@ def search_between(current: Tensor, before: Tensor, after: Tensor, anchor: Tenso
     return torch.cat((field, _choice(current, guesses, step)), dim=1)
 
 
-def _choice(current: Tensor, guesses: Sequence[Tensor], step: float) -> Tensor:
+def _choice(current: Tensor, guesses: Sequence[Tensor], step: Step) -> Tensor:
     """The best of three predictions as 0, 1, -1, [N, 1, h, w]: first for 16x16 blocks, whose 8x8 parts may differ."""
     costs = torch.stack([coded_bits(current - guess, step, BLOCK).unsqueeze(1) for guess in guesses])
     together = torch.stack([F.avg_pool2d(cost, BLOCKS_APART) * BLOCKS_APART**2 for cost in costs])

@@ -132,7 +132,8 @@ class AnalyseBetween(_Part):
                 after_chroma: Tensor, fields: Tensor, shares: Tensor, q: Tensor) -> Tensor:
         """See `STEPS`."""
         both = Picture(before_luma, before_chroma), Picture(after_luma, after_chroma)
-        return self.model.between.analyse(pack_several(luma, chroma), self.model.predict_between(*both, fields, shares), q)
+        base = self.model.predict_between(*both, fields, shares)[0]
+        return self.model.between.analyse(pack_several(luma, chroma), base, q)
 
 
 class SynthesiseBetween(_Part):
@@ -142,7 +143,8 @@ class SynthesiseBetween(_Part):
                 after_chroma: Tensor, fields: Tensor, shares: Tensor, q: Tensor) -> tuple[Tensor, Tensor]:
         """See `STEPS`."""
         both = Picture(before_luma, before_chroma), Picture(after_luma, after_chroma)
-        return unpack_several(self.model.between.synthesise(symbols, self.model.predict_between(*both, fields, shares), q))
+        base, *beside = self.model.predict_between(*both, fields, shares)
+        return unpack_several(self.model.between.synthesise(symbols, base, q, *beside))
 
 
 _MODULES = {"key.analyse": AnalyseKey, "key.context": Neighbours, "key.cut": Cut, "key.join": Join,

@@ -1,4 +1,4 @@
-"""What the loop filters of predicted pictures are trained on: pictures of training clips as the real codec decodes them."""
+"""What filters of decoded pictures are trained on; predicted pictures of training clips as the real codec decodes them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from xvcodec.codec.family import Planes
 from xvcodec.codec.session import Session
-from xvcodec.models.crossmodal import BETWEEN, CHUNK, Crossmodal, pack, unpack
+from xvcodec.models.crossmodal import BETWEEN, CHUNK, Crossmodal, unpack
 from xvcodec.models.weights import LoadedModel
 from xvcodec.training.data import Clips
 from xvcodec.training.fit_symbols import analysis_of
@@ -25,37 +25,46 @@ QUALITIES = (24.0, 63.0)
 LEVELS = 255.0
 
 
+Planes420 = tuple[Tensor, Tensor]
+"""Luma [M, 1, S, S] and chroma [M, 2, S/2, S/2]."""
+
+
 @dataclass
 class Samples:
     """Decoded pictures of one kind, M of them, 4:2:0 planes in [-0.5, 0.5], float16 (sources: 8-bit levels)."""
 
-    rough: tuple[Tensor, Tensor]  # before the loop filter: luma [M, 1, S, S], chroma [M, 2, S/2, S/2]
-    base: tuple[Tensor, Tensor]  # as predicted
-    source: tuple[Tensor, Tensor]  # uint8
+    seen: tuple[Planes420, ...]  # before the filter, and what else it sees, in the order of its arguments
+    source: Planes420  # uint8
     step: Tensor  # nominal quantiser step, [M, 1, S/8, S/8]
-    error: Tensor  # mean squared error of `rough` in packed values, [M]
-    chunk: Tensor  # number of its chunk in the GOP, [M]
+    group: Tensor  # what gains are told by, [M]: number of its chunk in the GOP; of key frames, mean quality (crf)
 
     def __len__(self) -> int:
         return len(self.step)
 
     def __getitem__(self, which: Tensor) -> Samples:
-        rough, base, source = (_both(plane[which] for plane in planes) for planes in (self.rough, self.base, self.source))
-        return Samples(rough, base, source, self.step[which], self.error[which], self.chunk[which])
+        seen = tuple(_both(plane[which] for plane in planes) for planes in self.seen)
+        return Samples(seen, _both(plane[which] for plane in self.source), self.step[which], self.group[which])
 
     @staticmethod
     def joined(parts: list[Samples]) -> Samples:
         """All of some."""
-        def planes(name: str) -> tuple[Tensor, Tensor]:
-            return _both(torch.cat(each) for each in zip(*(getattr(part, name) for part in parts), strict=True))
-
-        flat = (torch.cat([getattr(part, name) for part in parts]) for name in ("step", "error", "chunk"))
-        return Samples(planes("rough"), planes("base"), planes("source"), *flat)
+        seen = tuple(_joined(planes) for planes in zip(*(part.seen for part in parts), strict=True))
+        step, group = (torch.cat([getattr(part, name) for part in parts]) for name in ("step", "group"))
+        return Samples(seen, _joined([part.source for part in parts]), step, group)
 
 
-def _both(planes: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
+def levels(planes: Iterable[Tensor]) -> Planes420:
+    """Planes in [-0.5, 0.5] -> 8-bit levels."""
+    return _both(((plane + 0.5) * LEVELS).round().to(torch.uint8) for plane in planes)
+
+
+def _both(planes: Iterable[Tensor]) -> Planes420:
     luma, chroma = planes
     return luma, chroma
+
+
+def _joined(parts: Iterable[Planes420]) -> Planes420:
+    return _both(torch.cat(each) for each in zip(*parts, strict=True))
 
 
 class _Recorder(nn.Module):
@@ -63,15 +72,15 @@ class _Recorder(nn.Module):
 
     def __init__(self, inner: nn.Module | None) -> None:
         super().__init__()
-        self.inner, self.seen = inner, list[tuple[Tensor, Tensor, Tensor]]()
+        self.inner, self.seen = inner, list[tuple[Tensor, ...]]()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> _Recorder:
         return self  # a runtime copies its model, but what its copy sees is to be found here
 
-    def forward(self, rough: Tensor, base: Tensor, step: Tensor) -> Tensor:
-        """See `LoopFilter`."""
-        self.seen.append((rough.clone(), base.clone(), step.clone()))
-        return rough if self.inner is None else self.inner(rough, base, step)
+    def forward(self, rough: Tensor, *more: Tensor) -> Tensor:
+        """See `LoopFilter` and `BetweenFilter`."""
+        self.seen.append(tuple(each.clone() for each in (rough, *more)))
+        return rough if self.inner is None else self.inner(rough, *more)
 
 
 @torch.inference_mode()
@@ -88,7 +97,7 @@ def record(model: LoadedModel, clips: Clips, count: int, chunks: int, device: st
         batch = clips.clips(1, chunks, SIZE)
         quality = round(float(clips.rng.uniform(*QUALITIES)) * 256) / 256
         planes = Planes(batch.luma[0], batch.chroma[0])
-        session.codec.encode(planes, analysis_of(batch), quality, session.guidance(""))
+        session.codec.encode(planes, analysis_of(batch), quality, session.guidance("")).decoded()
         for kind, recorder in recorders.items():
             found[kind] += [_sample(kind, chunk, planes, *seen) for chunk, seen in enumerate(recorder.seen)]
             recorder.seen.clear()
@@ -97,14 +106,13 @@ def record(model: LoadedModel, clips: Clips, count: int, chunks: int, device: st
     return {kind: Samples.joined(parts) for kind, parts in found.items()}
 
 
-def _sample(kind: str, chunk: int, planes: Planes, rough: Tensor, base: Tensor, step: Tensor) -> Samples:
+def _sample(kind: str, chunk: int, planes: Planes, *seen: Tensor) -> Samples:
     """The pictures that a loop filter saw at once."""
     last = (chunk + 1) * CHUNK
     frames = slice(last, last + 1) if kind == "anchor" else slice(last - BETWEEN, last)
     together = frames.stop - frames.start
-    source = planes.luma[frames], planes.chroma[frames]
-    error = (rough.float().cpu() - pack(*source, together)).square().reshape(together, -1).mean(1)
-    decoded, predicted = (_both(plane.half().cpu() for plane in unpack(packed, together)) for packed in (rough, base))
-    levels = _both(((plane + 0.5) * LEVELS).round().to(torch.uint8) for plane in source)
-    steps = F.interpolate(step.cpu().repeat_interleave(together, dim=0), rough.shape[-2:])
-    return Samples(decoded, predicted, levels, steps, error, torch.full((together,), chunk))
+    *pictures, step = seen
+    decoded = tuple(_both(plane.half().cpu() for plane in unpack(packed, together)) for packed in pictures)
+    steps = F.interpolate(step.cpu().repeat_interleave(together, dim=0), pictures[0].shape[-2:])
+    source = levels((planes.luma[frames], planes.chroma[frames]))
+    return Samples(decoded, source, steps, torch.full((together,), float(chunk)))

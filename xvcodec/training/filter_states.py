@@ -13,43 +13,48 @@ from safetensors.torch import save_file
 
 from xvcodec.models.crossmodal import Crossmodal, CrossmodalConfig
 
-PARTS = ("anchor.refiner.", "between.refiner.")
 KEY = "key.refiner."
 _AT = {"anchor": 2, "between": 4}
 
 
-def with_sizes(module: Crossmodal, sizes: Mapping[str, tuple[int, int]], fine: bool) -> Crossmodal:
-    """A copy of a model with new loop filters (channels and blocks) for "anchor" and "between": they change nothing yet.
+def with_sizes(module: Crossmodal, sizes: Mapping[str, tuple[int, int]], fine: bool, paired: bool) -> Crossmodal:
+    """A copy of a model with filters of some sizes (channels and blocks) for "anchor" and "between".
+
+    Those of other sizes or another kind than the model's own begin at no change.
 
     Args:
-        fine: whether that of anchors is an `AnchorFilter`.
+        fine: whether that of anchors is an `AnchorFilter`. paired: whether that of frames between is a `BetweenFilter`.
     """
-    refiners = list(module.config.refiners)
+    old, refiners = module.config, list(module.config.refiners)
     for kind, at in _AT.items():
         refiners[at : at + 2] = sizes[kind]
-    return _renewed(module, replace(module.config, refiners=tuple(refiners), fine=fine), PARTS)
+    config = replace(old, refiners=tuple(refiners), fine=fine, paired=paired)
+    same = {"anchor": old.fine == fine and old.refiners[2:4] == config.refiners[2:4],
+            "between": old.paired == paired and old.refiners[4:] == config.refiners[4:]}
+    return _renewed(module, config, tuple(f"{kind}.refiner." for kind in _AT if not same[kind]))
 
 
 def save_filters(module: Crossmodal, path: Path) -> None:
-    """Write the loop filters of a model."""
-    state = {name: value.contiguous() for name, value in module.state_dict().items() if name.startswith(PARTS)}
-    save_file(state, path, metadata={"refiners": json.dumps([*module.config.refiners[2:], module.config.fine])})
+    """Write the filters of a model's predicted pictures."""
+    config, parts = module.config, tuple(f"{kind}.refiner." for kind in _AT)
+    state = {name: value.contiguous() for name, value in module.state_dict().items() if name.startswith(parts)}
+    save_file(state, path, metadata={"refiners": json.dumps([*config.refiners[2:], config.fine, config.paired])})
 
 
 def with_filters(module: Crossmodal, path: Path) -> Crossmodal:
-    """A copy of a model with the loop filters of a file that `save_filters` wrote."""
+    """A copy of a model with the filters of a file that `save_filters` wrote."""
     with safe_open(path, "pt") as file:
-        anchor, blocks, between, more, fine = json.loads(file.metadata()["refiners"])
+        anchor, blocks, between, more, fine, paired = json.loads(file.metadata()["refiners"])
         state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is not a mapping
-    made = with_sizes(module, {"anchor": (anchor, blocks), "between": (between, more)}, fine)
+    made = with_sizes(module, {"anchor": (anchor, blocks), "between": (between, more)}, fine, paired)
     made.load_state_dict(made.state_dict() | state)
     return made
 
 
 def with_key_size(module: Crossmodal, size: tuple[int, int]) -> Crossmodal:
-    """A copy of a model with a new `KeyFilter` (channels and blocks) behind key frames: it changes nothing yet."""
+    """A copy of a model with a `KeyFilter` (channels and blocks) behind key frames: its own, or one at no change."""
     config = replace(module.config, refiners=(*size, *module.config.refiners[2:]), dense=True)
-    return _renewed(module, config, (KEY,))
+    return _renewed(module, config, () if config == module.config else (KEY,))
 
 
 def save_key_filter(module: Crossmodal, path: Path) -> None:

@@ -13,7 +13,7 @@ from xvc_bitstream.coders.base import bits
 from xvc_bitstream.tables import TableSet
 
 from xvcodec.codec.field_contexts import BIAS, BUCKETS, COMPONENTS, EDGES, FEATURES, HEAVIEST, ROLES, UNIT, Ints
-from xvcodec.codec.fields import FieldContexts, encode_fields, waves
+from xvcodec.codec.fields import Contexts, FieldContexts, encode_fields, waves
 from xvcodec.codec.quincunx import STEPS
 from xvcodec.codec.shifts import Prices
 from xvcodec.models.warp import BLOCK
@@ -129,7 +129,7 @@ def fit_survey(seen: Survey, tables: TableSet) -> FieldContexts:
     return FieldContexts(weights, chosen)
 
 
-def measure_fields(clips: list[Ints], contexts: FieldContexts, tables: TableSet) -> str:
+def measure_fields(clips: list[Ints], contexts: Contexts, tables: TableSet) -> str:
     """Mean bits of a vector and of a chunk."""
     spent = np.zeros(2)
     vectors = sum(fields[:, 0, 0].size for fields in clips)

@@ -1,4 +1,4 @@
-"""Training of the loop filters of predicted pictures: plain regression from decoded pictures towards their sources.
+"""Training of the filters of decoded pictures: plain regression from what the codec decodes towards its source.
 
 Gradients through coded sequences are too short-sighted for this: a filter that saw three chunks in training did harm over
 eight. So clips are coded by the real codec over whole GOPs, its pictures recorded, the filters fitted to them, and, with the
@@ -12,29 +12,40 @@ from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from xvcodec.models.crossmodal import pack
-from xvcodec.models.loop_filter import LoopFilter
-from xvcodec.training.filter_samples import LEVELS, Samples
+from xvcodec.models.fine_filters import KeyFilter
+from xvcodec.training.filter_samples import LEVELS, Planes420, Samples
 
-CROP, BATCH = 96, 16
-MARGIN = 8
-"""Pixels at the borders of a crop whose errors do not count: what lies beyond is not seen."""
+CROP, BATCH = 128, 8
+MARGIN = 1
+"""Packed positions at the borders of a crop whose errors do not count: what lies beyond is not seen."""
+LEAST = 0.002
+"""Squared steps: an error before filtering counts as no less, or all weight went to crops that are nearly without one."""
+KEY_PATCH, PATCH = 16, 8
 WARM = 50
 """Steps in which the learning rate rises."""
-AVERAGE = 0.995
+AVERAGE = 0.997
 TOLD = 200
 """Steps from one line of the log to the next."""
 Say = Callable[[str], None]
 
 
-def fit(loop_filter: LoopFilter, samples: Samples, steps: int, rate: float, seed: int, say: Say) -> None:
-    """Train for so many steps; the filter's weights become the average over the last ones.
+def fit(network: nn.Module, samples: Samples, steps: int, rate: float, seed: int, say: Say) -> None:
+    """Train for so many steps; the weights become the average over the last ones.
 
-    The loss is the error after over that before, so that a tenth of a decibel counts the same at every quality.
+    The loss is the error after over that before, both in quantiser steps, so that a tenth of a decibel counts the same at
+    every quality, and so do areas.
     """
-    regress(loop_filter, lambda random: _loss(loop_filter, *_batch(samples, random)), steps, rate, seed, say)
+    patch = KEY_PATCH if isinstance(network, KeyFilter) else PATCH
+
+    def loss(random: torch.Generator) -> Tensor:
+        seen, source, step = _batch(samples, patch, random)
+        with torch.autocast("cpu", torch.bfloat16):
+            mended = network(*seen, step)
+        return (_error(mended, source, step) / _error(seen[0], source, step).clamp(min=LEAST)).mean()
+
+    regress(network, loss, steps, rate, seed, say)
 
 
 def regress(network: nn.Module, loss_of: Callable[[torch.Generator], Tensor], steps: int, rate: float, seed: int,
@@ -64,47 +75,46 @@ def regress(network: nn.Module, loss_of: Callable[[torch.Generator], Tensor], st
     network.eval().requires_grad_(False)
 
 
-def _batch(samples: Samples, random: torch.Generator) -> tuple[Tensor, ...]:
-    """Crops at random places, mirrored at random: rough, base, source [B, 96, h, w]; step [B, 1, h, w]; error [B]."""
-    which = torch.randint(len(samples), (BATCH,), generator=random)
-    side = samples.rough[0].shape[-1] - CROP
-    places = torch.randint(side // 8 + 1, (BATCH, 2), generator=random) * 8
-    flips = torch.rand(BATCH, 2, generator=random) < 0.5
-    packed = []
-    for planes in (samples.rough, samples.base, samples.source):
-        crops = [[_mirrored(plane[at, :, top // n : (top + CROP) // n, left // n : (left + CROP) // n], flip)
-                  for at, (top, left), flip in zip(which.tolist(), places.tolist(), flips.tolist(), strict=True)]
-                 for n, plane in zip((1, 2), planes, strict=True)]
-        luma, chroma = (torch.stack(crop).float() for crop in crops)
-        if planes is samples.source:
-            luma, chroma = luma / LEVELS - 0.5, chroma / LEVELS - 0.5
-        packed.append(pack(luma, chroma))
-    step = torch.stack([_mirrored(samples.step[at, :, top // 8 : (top + CROP) // 8, left // 8 : (left + CROP) // 8], flip)
-                        for at, (top, left), flip in zip(which.tolist(), places.tolist(), flips.tolist(), strict=True)])
-    return (*packed, step, samples.error[which])
+def _batch(samples: Samples, patch: int, random: torch.Generator) -> tuple[list[Tensor], Tensor, Tensor]:
+    """Crops of whole patches, mirrored and transposed at random: seen, each [B, 96, h, w]; source; step [B, 1, h, w]."""
+    side = samples.source[0].shape[-1]
+    crop = min(CROP, side)
+    which = torch.randint(len(samples), (BATCH,), generator=random).tolist()
+    places = (torch.randint((side - crop) // patch + 1, (BATCH, 2), generator=random) * patch).tolist()
+    turns = (torch.rand(BATCH, 3, generator=random) < 0.5).tolist()
+
+    def crops(plane: Tensor, n: int) -> Tensor:
+        """A plane that has a value for each n x n pixels, float32."""
+        return torch.stack([_turned(plane[at, :, top // n : (top + crop) // n, left // n : (left + crop) // n], turn)
+                            for at, (top, left), turn in zip(which, places, turns, strict=True)]).float()
+
+    def packed(planes: Planes420) -> Tensor:
+        return pack(crops(planes[0], 1), crops(planes[1], 2))
+
+    luma, chroma = (crops(plane, n) / LEVELS - 0.5 for n, plane in zip((1, 2), samples.source, strict=True))
+    return [packed(planes) for planes in samples.seen], pack(luma, chroma), crops(samples.step, 8)
 
 
-def _mirrored(plane: Tensor, flip: list[bool]) -> Tensor:
-    return plane.flip([-axis for axis, wanted in enumerate(flip, 1) if wanted])
+def _turned(plane: Tensor, turn: list[bool]) -> Tensor:
+    mirrored = plane.flip([-axis for axis, wanted in enumerate(turn[:2], 1) if wanted])
+    return mirrored.transpose(-1, -2) if turn[2] else mirrored
 
 
-def _loss(loop_filter: LoopFilter, rough: Tensor, base: Tensor, source: Tensor, step: Tensor, error: Tensor) -> Tensor:
-    """Error inside the margin over the error of the whole picture before."""
-    inner = (slice(None), slice(None), slice(MARGIN // 8, -(MARGIN // 8)), slice(MARGIN // 8, -(MARGIN // 8)))
-    with torch.autocast("cpu", torch.bfloat16):
-        mended = loop_filter(rough, base, step)
-    return (F.mse_loss(mended[inner], source[inner], reduction="none").mean((1, 2, 3)) / error.clamp(min=1e-6)).mean()
+def _error(pictures: Tensor, source: Tensor, step: Tensor) -> Tensor:
+    """Mean of squares of each sample inside the margin, in quantiser steps, [B]."""
+    inner = (..., slice(MARGIN, -MARGIN), slice(MARGIN, -MARGIN))
+    return ((pictures - source) / step)[inner].square().mean((1, 2, 3))
 
 
 @torch.inference_mode()
-def gains(loop_filter: LoopFilter, samples: Samples) -> Iterator[tuple[int, float]]:
-    """Chunk of each picture, and what the filter brings it, in decibels."""
+def gains(network: nn.Module, samples: Samples) -> Iterator[tuple[float, float]]:
+    """Group of each picture, and what the filter brings it, in decibels of errors in quantiser steps."""
     for at in range(len(samples)):
-        rough, base = (pack(luma[at : at + 1].float(), chroma[at : at + 1].float())
-                       for luma, chroma in (samples.rough, samples.base))
-        luma, chroma = (plane[at : at + 1].float() / LEVELS - 0.5 for plane in samples.source)
+        each = slice(at, at + 1)
+        seen = [pack(planes[0][each].float(), planes[1][each].float()) for planes in samples.seen]
+        luma, chroma = (plane[each] / LEVELS - 0.5 for plane in samples.source)
         source = pack(luma, chroma)
         with torch.autocast("cpu", torch.bfloat16):
-            mended = loop_filter(rough, base, samples.step[at : at + 1])
-        after = float((mended - source).square().mean())
-        yield int(samples.chunk[at]), 10 * math.log10(float(samples.error[at]) / max(after, 1e-9))
+            mended = network(*seen, samples.step[each])
+        before, after = (float(_error(pictures, source, samples.step[each])) for pictures in (seen[0], mended))
+        yield float(samples.group[at]), 10 * math.log10(max(before, 1e-9) / max(after, 1e-9))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,11 +14,12 @@ from xvcodec.codec.crossmodal import CrossmodalCodec
 from xvcodec.codec.crossmodal_pass import EncodingPass
 from xvcodec.codec.quality_maps import UNIT
 from xvcodec.codec.session import Session
-from xvcodec.models.coder import AREA
+from xvcodec.models.coder import AREA, nominal_step
 from xvcodec.models.crossmodal import Crossmodal, unpack
 from xvcodec.models.transform import PACKED
 from xvcodec.models.weights import LoadedModel
 from xvcodec.training.data import Clips
+from xvcodec.training.filter_samples import Samples, levels
 
 SIZE = 256
 """Side of the crops that are coded."""
@@ -29,26 +29,6 @@ EVEN = 0.4
 """Share of crops that have one quality everywhere, as photographs have; others have a map of areas."""
 PHOTOGRAPHS = 0.35
 """Share of crops that come from photographs."""
-LEVELS = 255.0
-
-
-@dataclass
-class KeySamples:
-    """Decoded key frames, M of them, 4:2:0 planes in [-0.5, 0.5], float16 (sources: 8-bit levels)."""
-
-    rough: tuple[Tensor, Tensor]  # before the loop filter: luma [M, 1, S, S], chroma [M, 2, S/2, S/2]
-    source: tuple[Tensor, Tensor]  # uint8
-    quality: Tensor  # crf of each packed position, [M, 1, S/8, S/8]
-
-    def __len__(self) -> int:
-        return len(self.quality)
-
-    @staticmethod
-    def joined(parts: list[KeySamples]) -> KeySamples:
-        """All of some."""
-        rough, source = ((torch.cat([getattr(part, name)[0] for part in parts]),
-                          torch.cat([getattr(part, name)[1] for part in parts])) for name in ("rough", "source"))
-        return KeySamples(rough, source, torch.cat([part.quality for part in parts]))
 
 
 class _Watched(nn.Module):
@@ -68,7 +48,7 @@ class _Watched(nn.Module):
 
 
 @torch.inference_mode()
-def record_key_frames(model: LoadedModel, clips: Clips, count: int, device: str = "cpu") -> KeySamples:
+def record_key_frames(model: LoadedModel, clips: Clips, count: int, device: str = "cpu") -> Samples:
     """Code `count` crops as key frames."""
     module = model.module
     assert isinstance(module, Crossmodal)
@@ -77,17 +57,17 @@ def record_key_frames(model: LoadedModel, clips: Clips, count: int, device: str 
     session = Session.open(model, "constriction", None, "torch", device)
     assert isinstance(session.codec, CrossmodalCodec)
     guide = session.guidance("")
-    found = list[KeySamples]()
+    found = list[Samples]()
     for _ in range(count):
         batch = clips.photographs(1, SIZE) if clips.rng.random() < PHOTOGRAPHS else clips.clips(1, 0, SIZE)
         quality = areas(clips.rng, SIZE // AREA)
         EncodingPass(session.codec, {"key": quality[None]}, guide, []).key(batch.luma[0], batch.chroma[0])
         luma, chroma = (plane.half().cpu() for plane in unpack(watched.seen.pop().float()))
-        levels = [((plane[0] + 0.5) * LEVELS).round().to(torch.uint8) for plane in (batch.luma, batch.chroma)]
         placed = torch.from_numpy(quality[None, None].repeat(AREA // PACKED, 2).repeat(AREA // PACKED, 3))
-        found.append(KeySamples((luma, chroma), (levels[0], levels[1]), placed))
+        source = levels((batch.luma[0], batch.chroma[0]))
+        found.append(Samples(((luma, chroma),), source, nominal_step(placed), placed.mean((1, 2, 3))))
     module.key.refiner = inner
-    return KeySamples.joined(found)
+    return Samples.joined(found)
 
 
 def areas(random: np.random.Generator, side: int) -> Floats:

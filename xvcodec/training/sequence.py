@@ -135,24 +135,25 @@ class _Pass:
     def anchor(self, luma: Tensor, chroma: Tensor, before: State, fields: Tensor) -> State:
         """The last frame of a chunk."""
         base = self.model.predict_anchor(before.picture, fields[:, 0])
-        decoded, symbols = self._predicted("anchor", pack(luma, chroma), base, before.sizes)
+        decoded, symbols = self._predicted("anchor", pack(luma, chroma), before.sizes, base)
         return State(Picture(*unpack(decoded)), sizes_of(symbols))
 
     def between(self, luma: Tensor, chroma: Tensor, before: State, after: State, fields: Tensor) -> None:
         """The frames between two anchors."""
         assert after.sizes is not None
         shares = (torch.arange(1, CHUNK, device=luma.device) / CHUNK).expand(luma.shape[0], BETWEEN)
-        base = self.model.predict_between(before.picture, after.picture, fields, shares)
-        self._predicted("between", pack_several(luma.flatten(0, 1), chroma.flatten(0, 1)), base,
-                        sizes_beside(after.sizes, before.sizes))
+        predicted = self.model.predict_between(before.picture, after.picture, fields, shares)
+        self._predicted("between", pack_several(luma.flatten(0, 1), chroma.flatten(0, 1)),
+                        sizes_beside(after.sizes, before.sizes), *predicted)
 
-    def _predicted(self, kind: str, truth: Tensor, base: Tensor, other: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _predicted(self, kind: str, truth: Tensor, other: Tensor | None, base: Tensor,
+                   *beside: Tensor) -> tuple[Tensor, Tensor]:
         """Decoded packed pictures, and symbols."""
         coder, quality = getattr(self.model, kind), self.of[kind]
         q = _areas(quality, truth, PACKED)
         symbols, _, bits = settle(coder.analyse(truth, base, q), lambda _: 0.0,
                                   lambda known: self.contexts[kind](known, quality, other))
-        decoded = coder.synthesise(symbols, base, q)
+        decoded = coder.synthesise(symbols, base, q, *beside)
         self._note(kind, decoded, truth, bits)
         return decoded, symbols
 

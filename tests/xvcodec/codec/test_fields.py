@@ -15,8 +15,19 @@ from xvc_bitstream.errors import DamagedError
 from xvc_bitstream.tables import TableSet, log_scales
 
 from xvcodec.codec.field_contexts import BUCKETS, EDGES, HEAVIEST, Ints
+from xvcodec.codec.field_network import FieldNetwork
 from xvcodec.codec.field_shifts import shape_of
-from xvcodec.codec.fields import LIMIT, PASSES, SIDES, FieldContexts, Read, decode_fields, encode_fields, waves
+from xvcodec.codec.fields import (
+    LIMIT,
+    SIDES,
+    Contexts,
+    FieldContexts,
+    Read,
+    decode_fields,
+    encode_fields,
+    passes_of,
+    waves,
+)
 from xvcodec.codec.quincunx import quincunx
 from xvcodec.codec.shifts import CODED_WITH, REACH, Prices
 from xvcodec.errors import UsageError
@@ -24,10 +35,12 @@ from xvcodec.errors import UsageError
 CONTEXTS = FieldContexts.default()
 TABLES = TableSet.laplace(log_scales(), 127)
 PRICES = Prices(TABLES)
+NETWORK = FieldNetwork.default()
+BOTH: list[tuple[Contexts, Prices]] = [(CONTEXTS, PRICES), (NETWORK, Prices(NETWORK.tables))]
 Pair = tuple[Ints, NDArray[np.uint8]]
 
 
-def decoded(fields: Ints, used: list[int], passes: list[Pair], contexts: FieldContexts = CONTEXTS) -> Ints:
+def decoded(fields: Ints, used: list[int], passes: list[Pair], contexts: Contexts = CONTEXTS) -> Ints:
     """Decode what was encoded, checking that the decoder asks for the same tables."""
 
     following = iter([pair for pair in passes if pair[0].size])
@@ -67,20 +80,22 @@ def coded(draw: st.DrawFn) -> tuple[Ints, list[int]]:
     return legal(fields, used), used
 
 
-@settings(max_examples=50, deadline=None)
-@given(coded())
-def test_round_trip(sample: tuple[Ints, list[int]]) -> None:
+@settings(max_examples=80, deadline=None)
+@given(coded(), st.sampled_from(BOTH))
+def test_round_trip(sample: tuple[Ints, list[int]], way: tuple[Contexts, Prices]) -> None:
     fields, used = sample
-    passes = encode_fields(fields, used, CONTEXTS, PRICES)
-    assert len(passes) == PASSES
+    contexts, prices = way
+    passes = encode_fields(fields, used, contexts, prices)
+    assert len(passes) == passes_of(len(used))
+    assert all(tables.max(initial=0) < len(prices.tables) for _, tables in passes)
     assert all(s.dtype == np.int32 and i.dtype == np.uint8 and s.shape == i.shape and s.ndim == 1 for s, i in passes)
     height, width = fields.shape[3:]
     assert sum(symbols.size for symbols, _ in passes[1::2]) == height * width * 3 * (len(used) + sum(used))
     assert all((signs[0] != 0).sum() == sizes[0].size for signs, sizes in zip(passes[1::2], passes[2::2], strict=True))
-    back = decoded(fields, used, passes)
+    back = decoded(fields, used, passes, contexts)
     assert back.dtype == np.int32
     np.testing.assert_array_equal(back, fields)
-    again = encode_fields(fields, used, CONTEXTS, PRICES)
+    again = encode_fields(fields, used, contexts, prices)
     for (symbols, index), (symbols_again, index_again) in zip(passes, again, strict=True):
         np.testing.assert_array_equal(symbols, symbols_again)
         np.testing.assert_array_equal(index, index_again)
@@ -144,7 +159,11 @@ def test_tables_shift_where_a_gop_is_not_as_contexts_expect() -> None:
 
 def test_opposite_motion_is_coded_alike() -> None:
     fields = legal(np.random.default_rng(2).integers(-9, 10, (2, 4, 3, 7, 11), dtype=np.int32), [3, 3])
-    there, back = (encode_fields(sign * fields, [3, 3], CONTEXTS, PRICES) for sign in (1, -1))
+    for contexts, prices in BOTH:
+        _alike(*(encode_fields(sign * fields, [3, 3], contexts, prices) for sign in (1, -1)))
+
+
+def _alike(there: list[Pair], back: list[Pair]) -> None:
     for number, ((symbols, index), (negative, same)) in enumerate(zip(there, back, strict=True)):
         np.testing.assert_array_equal(symbols, -negative if number % 2 else negative)
         np.testing.assert_array_equal(index, same)

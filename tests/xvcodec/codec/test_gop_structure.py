@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -13,8 +15,8 @@ from xvc_bitstream.errors import DamagedError
 from xvcodec.codec.analysis import Analysis
 from xvcodec.codec.chunks import cut, fewest, shares
 from xvcodec.codec.lifetimes import octaves
-from xvcodec.codec.masking import frequency_weights, masking
-from xvcodec.codec.qualities import levels_of
+from xvcodec.codec.masking import Masking, frequency_weights, masking
+from xvcodec.codec.qualities import FIRST, levels_of
 from xvcodec.codec.quality_maps import LIMIT, UNIT, Ints, decode_maps, encode_maps
 from xvcodec.models.crossmodal import CHUNK, FAST
 from xvcodec.models.transform import frequencies
@@ -81,13 +83,17 @@ def test_what_moves_is_followed() -> None:
 
 
 def test_levels_follow_lifetimes() -> None:
-    lived = np.array([[[0.0, 5.0]], [[0.0, 4.5]], [[3.0, 4.0]]], np.float32)
+    lived = np.array([[[0.0, 5.0]], [[0.0, 4.5]], [[3.0, 4.2]]], np.float32)
     analysis = Analysis(np.zeros((2, 4, 3, 4, 8), np.int32), lived)
     levels = levels_of(FAST, 40.0, analysis, 32)
     assert levels.dtype == np.int32 and levels[0, 0, 0] * UNIT == FAST.unreferenced
-    assert levels[0, 0, 1] * UNIT == pytest.approx(FAST.unreferenced - 5 * FAST.lifetime, abs=UNIT / 2)
-    assert levels[1, 0, 1] == levels[0, 0, 1], "a level that nearly fits is kept"
+    assert levels[0, 0, 1] * UNIT == pytest.approx(FAST.unreferenced - 5 * FIRST * FAST.lifetime, abs=UNIT / 2)
+    assert levels[1, 0, 1] * UNIT == pytest.approx(FAST.unreferenced - 4.5 * FAST.lifetime, abs=UNIT / 2)
+    assert levels[2, 0, 1] == levels[1, 0, 1], "a level that nearly fits is kept"
     assert levels[2, 0, 0] < levels[1, 0, 0]
+    hidden = Masking(np.zeros_like(lived), {}, torch.ones(3, 1, 4, 8))
+    whole = levels_of(FAST, 40.0, replace(analysis, masking=hidden), 32)[0, 0, 1]
+    assert whole * UNIT == pytest.approx(FAST.unreferenced - 5 * FAST.lifetime, abs=UNIT / 2), "MS-SSIM minds no pulse"
     assert not levels_of(FAST, 0.0, analysis, 32).any()
     photograph = Analysis(analysis.fields[:0], np.zeros((1, 1, 2), np.float32))
     assert not levels_of(FAST, 40.0, photograph, 1).any(), "a photograph has the quality asked for"
@@ -103,6 +109,10 @@ def test_detail_hides_errors() -> None:
     sizes = {"key": (1, 8, 16), "anchor": (2, 8, 16), "between": (1, 8, 16)}
     assert {kind: weights.shape for kind, weights in hidden.weights.items()} == sizes
     assert all((weights[:, 1:3, 15] > 1.2 * weights[:, 1:3, 11]).all() for weights in hidden.weights.values())
+    assert hidden.frames.shape == (6, 1, 8, 16)
+    assert torch.allclose(hidden.frames.log().mean((1, 2, 3)), torch.zeros(6), atol=0.1)
+    steps = hidden.steps(1)
+    assert steps.shape == (1, 1, 8, 16) and float(steps[..., :7].max()) < float(steps[..., 9:11].min())
     flat = masking(torch.zeros(1, 1, 32, 32), [])
     assert not flat.areas.any() and np.allclose(flat.weights["key"], 1.0)
 

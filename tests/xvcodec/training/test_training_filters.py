@@ -10,7 +10,8 @@ import pytest
 import torch
 from filter_clips import model, noise
 
-from xvcodec.models.crossmodal import Crossmodal, pack
+from xvcodec.models.crossmodal import Crossmodal
+from xvcodec.models.fine_filters import BetweenFilter, KeyFilter
 from xvcodec.models.loop_filter import LoopFilter
 from xvcodec.training.data import Clips
 from xvcodec.training.filter_samples import KINDS, Samples, record
@@ -37,20 +38,28 @@ def test_every_predicted_picture_is_recorded_with_its_source(clips: Clips) -> No
     assert made.module.anchor.refiner is None
     for kind, each in (("anchor", 1), ("between", 3)):
         samples = found[kind]
-        assert len(samples) == 4 * each and samples.chunk.tolist() == ([0] * each + [1] * each) * 2
-        source = [plane.float() / 255 - 0.5 for plane in samples.source]
-        errors = [float((pack(*(plane[at : at + 1].float() for plane in samples.rough))
-                         - pack(*(plane[at : at + 1] for plane in source))).square().mean()) for at in range(len(samples))]
-        assert errors == pytest.approx(samples.error.tolist(), rel=0.02)
+        assert len(samples) == 4 * each and samples.group.tolist() == ([0] * each + [1] * each) * 2
+        luma, own = samples.seen[0][0].float(), samples.source[0].float() / 255 - 0.5
+        errors = [float((luma - source).square().mean()) for source in (own, own.roll(2 * each, 0))]
+        assert errors[0] < 0.8 * errors[1]
+        assert len(samples.seen) == 2
+
+
+def test_what_both_anchors_predict_is_recorded_for_a_filter_that_sees_it(clips: Clips) -> None:
+    made = model()
+    made = replace(made, module=with_sizes(made.module, SIZES, True, True))
+    before, base, half = record(made, clips, 1, 2)["between"].seen
+    assert before[0].shape == base[0].shape == half[0].shape and not torch.equal(base[0], half[0])
+    assert half[0].abs().max() < 0.2 < base[0].abs().max() + 0.5  # the clips stand still
 
 
 def test_a_filter_in_the_loop_is_seen_by_later_pictures(clips: Clips) -> None:
     made = model()
-    filtered = replace(made, module=changed(with_sizes(made.module, SIZES, True)))
+    filtered = replace(made, module=changed(with_sizes(made.module, SIZES, True, False)))
     found = []
     for each in (made, filtered):
         clips.rng = np.random.default_rng(1)
-        found.append(record(each, clips, 1, 2)["anchor"].rough[0])
+        found.append(record(each, clips, 1, 2)["anchor"].seen[0][0])
     assert torch.equal(found[0][0], found[1][0]) and not torch.equal(found[0][1], found[1][1])
 
 
@@ -66,19 +75,28 @@ def test_clips_kept_for_measuring_are_others(clips: Clips) -> None:
 def test_what_is_the_same_in_every_block_is_learned() -> None:
     torch.manual_seed(0)
     source = (torch.rand(4, 1, 128, 128) * 255).to(torch.uint8), (torch.rand(4, 2, 64, 64) * 255).to(torch.uint8)
-    pattern = (torch.rand(8, 8) - 0.5).repeat(16, 16) * 0.2
+    half = (torch.rand(8, 8) - 0.5) * 0.2
+    pattern = half + half.flip(0) + half.flip(1) + half.flip(0, 1)  # as crops are mirrored and transposed
+    pattern = (pattern + pattern.T).repeat(16, 16) / 4
     luma, chroma = (plane.float() / 255 - 0.5 for plane in source)
-    samples = Samples(((luma + pattern).half(), chroma.half()), (luma.half(), chroma.half()), source,
-                      torch.full((4, 1, 16, 16), 0.1), torch.full((4,), float(pattern.square().mean()) * 2 / 3),
-                      torch.zeros(4))
-    made = LoopFilter(16, 0)
-    fit(made, samples, 120, 1e-2, 0, lambda line: None)
-    assert np.mean([gain for _, gain in gains(made, samples)]) > 1.0
+    rough, base = ((luma + pattern).half(), chroma.half()), (luma.half(), chroma.half())
+    for made, seen in ((LoopFilter(16, 0), (rough, base)), (KeyFilter(16, 0), (rough,)),
+                       (BetweenFilter(16, 0), (rough, base, base))):
+        samples = Samples(seen, source, torch.full((4, 1, 16, 16), 0.1), torch.zeros(4))
+        fit(made, samples, 120, 1e-2, 0, lambda line: None)
+        assert np.mean([gain for _, gain in gains(made, samples)]) > 1.0
 
 
 def test_filters_come_back_from_their_file(tmp_path: Path) -> None:
-    before = changed(with_sizes(model().module, SIZES, True))
+    before = changed(with_sizes(model().module, SIZES, True, True))
     save_filters(before, tmp_path / "filters.safetensors")
     after = with_filters(model().module, tmp_path / "filters.safetensors")
-    assert after.config.refiners == (6, 1, 8, 1, 6, 0)
+    assert after.config.refiners == (6, 1, 8, 1, 6, 0) and after.config.fine and after.config.paired
     assert all(torch.equal(value, after.state_dict()[name]) for name, value in before.state_dict().items())
+
+
+def test_filters_of_the_same_sizes_are_kept() -> None:
+    before = changed(with_sizes(model().module, SIZES, True, True))
+    after = with_sizes(before, SIZES | {"anchor": (10, 1)}, True, True)
+    assert torch.equal(after.between.refiner.head.weight, before.between.refiner.head.weight)
+    assert not after.anchor.refiner.head.weight.any()

@@ -1,4 +1,4 @@
-"""The loop filter of key frames: starts as no change, sees no brightness, knows its place in a patch."""
+"""Filters at half resolution: they start as no change, see no brightness, know their place in a patch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from xvcodec.models.crossmodal import FAST, MAIN, Crossmodal, pack, unpack
-from xvcodec.models.key_filter import AnchorFilter, KeyFilter
+from xvcodec.models.fine_filters import AnchorFilter, BetweenFilter, KeyFilter
 from xvcodec.models.loop_filter import LoopFilter
 from xvcodec.models.refine import Refiner
 
@@ -101,11 +101,27 @@ def test_the_filter_of_anchors_sees_what_was_coded_and_no_brightness() -> None:
     assert not torch.allclose(other, change, atol=1e-3)
 
 
+def test_frames_between_are_mended_by_what_both_anchors_predict() -> None:
+    torch.manual_seed(4)
+    made = BetweenFilter(8, 2).eval().requires_grad_(False)
+    base, half = torch.rand(2, 288, 4, 8) - 0.5, torch.rand(2, 288, 4, 8) * 0.1
+    rough, step = base + torch.randn_like(base) * 0.05, torch.tensor([0.05, 0.2]).view(-1, 1, 1, 1)
+    assert torch.equal(made(rough, base, half, step), rough)
+    torch.nn.init.normal_(made.head.weight, std=0.1)
+    mended = made(rough, base, half, step)
+    assert not torch.allclose(made(rough, base, -half, step), mended, atol=1e-3)
+    for at in range(3):  # each picture of a sample on its own
+        one = [packed[1:, 96 * at : 96 * at + 96] for packed in (rough, base, half)]
+        assert torch.allclose(made(*one, step[1:]), mended[1:, 96 * at : 96 * at + 96], atol=1e-6)
+
+
 def test_the_config_says_which_filter_a_model_has() -> None:
     sizes = {"width": 12, "key_blocks": (1, 1), "leading": 6, "context": 5, "refiners": (6, 1, 6, 1, 6, 1)}
     for config in (MAIN, FAST):
         own = Crossmodal(replace(config, **sizes))
-        older = Crossmodal(replace(config, **sizes, dense=False, fine=False))
+        older = Crossmodal(replace(config, **sizes, dense=False, fine=False, paired=False))
         assert isinstance(own.key.refiner, KeyFilter) and isinstance(older.key.refiner, Refiner)
         assert isinstance(own.anchor.refiner, AnchorFilter) and isinstance(older.anchor.refiner, LoopFilter)
-        assert isinstance(own.between.refiner, LoopFilter)
+        assert isinstance(own.between.refiner, BetweenFilter if config.paired else LoopFilter)
+        assert isinstance(older.between.refiner, LoopFilter)
+    assert MAIN.paired and not FAST.paired
