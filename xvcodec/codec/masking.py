@@ -34,7 +34,7 @@ SMALL = 0.03**2
 """Variance below which MS-SSIM takes a window for flat, picture units squared."""
 REACH = 3
 """Windows are means over 2 REACH + 1 samples a side, about as wide as MS-SSIM's."""
-AREAS, BLOCKS, FREQUENCIES = 0.7, 0.5, 0.4
+AREAS, BLOCKS, FREQUENCIES = 0.7, 0.65, 0.4
 """Exponents of what MS-SSIM says: 1 would be best if every picture were coded alone and finely."""
 SEARCHED = 0.5
 """The same of what vectors are searched by."""

@@ -16,7 +16,7 @@ from xvcodec.codec.analysis import Analysis
 from xvcodec.codec.chunks import cut, fewest, shares
 from xvcodec.codec.lifetimes import octaves
 from xvcodec.codec.masking import Masking, frequency_weights, masking
-from xvcodec.codec.qualities import FIRST, levels_of
+from xvcodec.codec.qualities import FINER, FIRST, levels_of
 from xvcodec.codec.quality_maps import LIMIT, UNIT, Ints, decode_maps, encode_maps
 from xvcodec.models.crossmodal import CHUNK, FAST
 from xvcodec.models.transform import frequencies
@@ -93,7 +93,8 @@ def test_levels_follow_lifetimes() -> None:
     assert levels[2, 0, 0] < levels[1, 0, 0]
     hidden = Masking(np.zeros_like(lived), {}, torch.ones(3, 1, 4, 8))
     whole = levels_of(FAST, 40.0, replace(analysis, masking=hidden), 32)[0, 0, 1]
-    assert whole * UNIT == pytest.approx(FAST.unreferenced - 5 * FAST.lifetime, abs=UNIT / 2), "MS-SSIM minds no pulse"
+    finer = FAST.unreferenced - FINER - 5 * FAST.lifetime
+    assert whole * UNIT == pytest.approx(finer, abs=UNIT / 2), "MS-SSIM minds no pulse"
     assert not levels_of(FAST, 0.0, analysis, 32).any()
     photograph = Analysis(analysis.fields[:0], np.zeros((1, 1, 2), np.float32))
     assert not levels_of(FAST, 40.0, photograph, 1).any(), "a photograph has the quality asked for"
