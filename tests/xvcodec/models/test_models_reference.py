@@ -35,3 +35,21 @@ def test_vectors_are_found_to_the_quarter_of_a_pixel(vector: tuple[float, float]
     found = search_between(middle, scene, scene, torch.zeros(1, 2, 24, 32), 0.5, step_of(30.0))
     wanted = ((truth / 2).floor() + 3.0)[:, :, 4:-4, 4:-4]
     assert (found[:, :2, 4:-4, 4:-4] == wanted).float().mean() > 0.98
+
+
+def test_vectors_have_to_save_more_where_the_step_is_coarser() -> None:
+    random = torch.Generator().manual_seed(4)
+    scene = F.interpolate(torch.rand(1, 1, 16, 24, generator=random) - 0.5, scale_factor=8.0, mode="bicubic") * 0.1
+    vectors = F.interpolate(torch.randint(-6, 7, (1, 2, 8, 12), generator=random).float(), scale_factor=2.0)
+    moved = warp(scene, vectors, 8, SHARPNESS)
+    step = step_of(40.0)
+    even = torch.full((1, 1, 16, 24), step)
+    assert torch.equal(search_forward(moved, scene, even), search_forward(moved, scene, step))
+    coarse = even.clone()
+    coarse[..., 12:] *= 8.0
+    field = search_forward(moved, scene, coarse)
+    fine, rest = ((field[..., part] - search_forward(moved, scene, step)[..., part]).abs().mean() for part in
+                  (slice(0, 10), slice(14, 24)))
+    assert fine < 0.2 * rest
+    roughness = [(field[:, :2, :, part].diff(dim=-1).abs().mean()) for part in (slice(0, 12), slice(12, 24))]
+    assert roughness[1] < 0.6 * roughness[0]
