@@ -83,7 +83,7 @@ class _Wave:
         cells = [[(c, 0) for c in range(chunks)], [(c, slot) for c, slot in enumerate(first) if slot], rest]
         self.cells = [np.array(pairs, np.intp).reshape(-1, 2).T for pairs in cells]  # [2, n]: chunks and slots
         self.columns = [_runs(pairs[0]) for pairs in self.cells]
-        self.chunks, self.roles = chunks, sum(bool(pairs) for pairs in cells)
+        self.roles = sum(bool(pairs) for pairs in cells)
         empty = [[np.zeros((height * width, len(pairs)), np.int32) for _ in range(COMPONENTS)]
                  for role, pairs in enumerate(cells)]
         self.values, self.residuals = empty, [[plane.copy() for plane in planes] for planes in empty]
@@ -127,13 +127,13 @@ class _Wave:
         earlier = slice(columns.start - count, columns.start)
         if columns.start < count or self.cells[role][0, earlier.start] != self.cells[role][0, columns.start] - 1:
             return None, None, None
-        values = self.values[role][component][here.places, earlier]
+        values = self.values[role][component][:, earlier][here.places]
         return np.abs(values - prediction), self._size(role, (component,), here.places, earlier), np.ones_like(prediction)
 
     def _size(self, role: int, components: Iterable[int], places: NDArray[np.intp],
               columns: slice | NDArray[np.intp]) -> Ints:
         """Summed sizes of residuals at some places of some fields, [P, n]."""
-        total = _sum([np.abs(self.residuals[role][component][places][:, columns]) for component in components])
+        total = _sum([np.abs(self.residuals[role][component][:, columns][places]) for component in components])
         assert total is not None
         return total
 
