@@ -3,7 +3,7 @@
 It sees what `FieldContexts` weighs, and besides it residuals around, and what the chunk before has here: motion goes on
 where it was. Sums of products stay below 2^24, so that float32 products of whole numbers are exact on every machine, in any
 order of summation. Vectors have tables of their own, because most are as predicted: each entry of a table has a count of at
-least one, and 256 of them cost more than many a sign. Against weighted sums and the tables of coefficients: 8 to 22 % fewer
+least one, and 256 of them cost more than many a sign. Against weighted sums and the tables of coefficients: 7 to 23 % fewer
 bits (docs/experiments.md). Fitted by `tools/fit_contexts.py`.
 """
 
@@ -69,7 +69,7 @@ class FieldNetwork:
 
     sizes: ClassVar[int] = SIZES
     shifts: ClassVar[int] = SHIFTS
-    tables: TableSet = field(init=False)
+    tables: TableSet = field(init=False)  # of `cdf`
 
     entry: Ints  # [INPUTS, WIDTH]
     place: Ints  # [ROLES, COMPONENTS, STEPS, WIDTH], biases of the first layer

@@ -1,4 +1,4 @@
-"""Loop filters at half resolution, of dense convolutions, trained on what the codec decodes.
+"""Filters at half resolution, of dense convolutions, trained on what the codec decodes.
 
 What is mended is the same at every pixel, so that what a network learns at one it should know at all: at a quarter of the
 resolution it has to be learned four times as often, and twice the multiplications reached 0.3 dB less after equal training
@@ -79,7 +79,7 @@ class KeyFilter(FineFilter):
         super().__init__(width, blocks, PLANES, SIDE)
 
     def forward(self, rough: Tensor, step: Tensor) -> Tensor:
-        """Mend packed pictures [N, 96, h, w] as decoded."""
+        """Mend packed pictures [N, 96, h, w] as decoded; step: nominal quantiser step, [N, 1, .., ..] at any scale."""
         return rough + fold(self.change(spread(rough), step))
 
 
