@@ -48,7 +48,7 @@ class Masking:
 
     areas: Floats  # [1 + n, H/32, W/32] offsets of key frame and anchors, crf, about zero on average in each picture
     weights: dict[str, Floats]  # of squared errors, by kind: "key" [1, H/8, W/8], "anchor" [n, ..], "between" [m, ..]
-    frames: Tensor  # of squared errors for the motion search, in each block of each frame, [T, 1, H/8, W/8], about one on average
+    frames: Tensor  # of squared errors for the motion search, about one on average, [T, 1, H/8, W/8]
 
     def steps(self, frame: int) -> Tensor:
         """Quantiser steps that would make errors of a frame worth the same everywhere, relative, [1, 1, H/8, W/8]."""
