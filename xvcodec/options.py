@@ -27,7 +27,7 @@ class EncodeOptions:
     tokens: int | None = None  # most tokens of a GOP, for models that write tokens
     model: str = "crossmodal"  # a shipped model, or a .safetensors file
     preset: str = "medium"  # fast: crossmodal-fast; slow: quality searched per GOP
-    tune: str = "psnr"  # perceptual: finer where errors are seen, coarser where detail hides them
+    tune: str | None = None  # psnr or perceptual (finer where errors are seen); None: what the model is for
     gop: int = 32  # longest GOP in frames
     start: float | None = None  # seconds
     duration: float | None = None  # seconds
@@ -58,7 +58,7 @@ class EncodeOptions:
                 raise UsageError(f"{flag} must be a positive number")
         if self.preset not in PRESETS:
             raise UsageError(f"-preset {self.preset!r} is not one of {', '.join(PRESETS)}")
-        if self.tune not in TUNES:
+        if self.tune not in (None, *TUNES):
             raise UsageError(f"--tune {self.tune!r} is not one of {', '.join(TUNES)}")
         if not 1 <= self.gop <= 1024:
             raise UsageError(f"-g is {self.gop}, but goes from 1 to 1024 frames")

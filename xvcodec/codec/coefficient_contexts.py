@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xvcodec.codec.field_contexts import BUCKETS, EDGES
-from xvcodec.codec.quincunx import STEPS
 from xvcodec.models.layers import QUALITIES
+from xvcodec.models.quincunx import STEPS
 from xvcodec.models.transform import frequencies
 
 Ints = NDArray[np.int32]

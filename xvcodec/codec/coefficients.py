@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from xvcodec.codec.coefficient_contexts import TOP, CoefficientContexts, Floats, Ints
 from xvcodec.codec.quantise import SKIP
-from xvcodec.codec.quincunx import quincunx
+from xvcodec.models.quincunx import quincunx
 
 Sizes = NDArray[np.uint8]
 Take = Callable[[NDArray[np.intp], slice, NDArray[np.uint8]], Ints]

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -35,9 +36,10 @@ from xvcodec.codec.quantise import Quantiser
 from xvcodec.codec.shifts import Prices, shifting
 from xvcodec.models.coder import AREA
 from xvcodec.models.crossmodal import BETWEEN, Crossmodal
+from xvcodec.models.steps import KINDS
 from xvcodec.models.warp import BLOCK
 from xvcodec.models.weights import LoadedModel
-from xvcodec.options import TUNES
+from xvcodec.options import MAX_CRF, TUNES
 from xvcodec.runtime.base import Runtime
 
 PRICE = 0.08
@@ -61,6 +63,9 @@ class CrossmodalCodec(ClosedLoop):
 
     requirements = Requirements(multiple_of=32, max_gop_pixels=1 << 28)
     tunes: tuple[str, ...] = TUNES
+    names: ClassVar[dict[str, str]] = {kind: f"{kind}.y" for kind in KINDS}  # of the streams of latents
+    motion = "fields"  # the stream of motion whose first size counts chunks
+    coarsest = MAX_CRF  # quality of areas at most
 
     def __init__(self, model: LoadedModel, runtime: Runtime) -> None:
         assert isinstance(model.module, Crossmodal)
@@ -68,12 +73,16 @@ class CrossmodalCodec(ClosedLoop):
         contexts: CrossmodalContexts = model.extras
         self.fields, self.field_prices, self.prices = contexts.fields, Prices(contexts.fields.tables), Prices(model.tables)
         self.contexts = {kind: Contexts(each, self.module.config.least) for kind, each in contexts.latents.items()}
-        self.quantiser = Quantiser(model.tables, PRICE, NONE + 1)
+        self.tables, self.quantiser = model.tables, Quantiser(model.tables, PRICE, NONE + 1)
+
+    def nominal(self, quality: float) -> float:
+        """Quality that areas of average worth are coded at, in a GOP of some quality."""
+        return quality
 
     @torch.inference_mode()
     def analyse(self, planes: Planes, quality: float, guide: Guide, tune: str = "psnr") -> Analysis:
         """Motion and lifetimes of a GOP that will be coded at about `quality`."""
-        return analyse(planes.luma.float(), quality, quality_between(self.module.config, quality), tune == "perceptual")
+        return analyse(planes.luma.float(), quality, self.between(quality), tune == "perceptual")
 
     @torch.inference_mode()
     def encode(self, planes: Planes, analysis: Analysis, quality: float, guide: Guide) -> CodedGop:
@@ -96,22 +105,39 @@ class CrossmodalCodec(ClosedLoop):
                 decoded.append(partial(_first, middle, count))
             decoded.append(partial(tuple[Tensor, ...], after))
             before, at = after, end
-        passes = encode_fields(analysis.fields, used, self.fields, self.field_prices)
-        motion = PassStream("fields", analysis.fields.shape, passes, self.fields.tables)
         qualities = [PassStream("qualities", levels.shape, encode_maps(levels))] if levels.any() else []
-        return CodedGop([*pass_.streams(), motion, *qualities], partial(_together, decoded))
+        streams = [*pass_.streams(self.names), *self.encode_motion(analysis.fields, used), *qualities]
+        return CodedGop(streams, partial(_together, decoded))
 
     def qualities(self, quality: float, levels: Ints, used: list[int]) -> dict[str, Floats]:
         """Quality (crf) of each area of every latent by kind, [latents, H/32, W/32]."""
-        own = np.clip(quality + UNIT * levels, 0.0, 63.0).astype(np.float32)
-        between = np.full((sum(count > 0 for count in used), *levels.shape[1:]),
-                          quality_between(self.module.config, quality), np.float32)
+        own = np.clip(self.nominal(quality) + UNIT * levels, 0.0, self.coarsest).astype(np.float32)
+        between = np.full((sum(count > 0 for count in used), *levels.shape[1:]), self.between(quality), np.float32)
         return {"key": own[:1], "anchor": own[1:], "between": between}
+
+    def between(self, quality: float) -> float:
+        """Quality of frames between."""
+        return quality_between(self.module.config, self.nominal(quality), self.coarsest)
+
+    def encode_motion(self, fields: Ints, used: list[int]) -> list[PassStream]:
+        """The streams of a GOP's motion fields [n, 4, 3, h, w]."""
+        passes = encode_fields(fields, used, self.fields, self.field_prices)
+        return [PassStream("fields", fields.shape, passes, self.fields.tables)]
+
+    def decode_motion(self, vectors: tuple[int, int], used: list[int], read: ReadStream) -> Ints:
+        """The inverse, for pictures of `vectors` (height, width)."""
+        shape = (len(used), 1 + BETWEEN, COMPONENTS, *vectors)
+        with read.passes("fields", shape, self.fields.tables) as read_pass:
+            return decode_fields((len(used), *vectors), used, self.fields, read_pass)
+
+    def motion_arrays(self, fields: Ints) -> dict[str, Ints]:
+        """Fields by the name of their streams."""
+        return {"fields": fields}
 
     @torch.inference_mode()
     def decode_symbols(self, frames: int, height: int, width: int, quality: float, read: ReadStream) -> Symbols:
         """Decode every integer of a GOP of padded size height x width."""
-        chunks = read.rows("fields") if frames > 1 else 0
+        chunks = read.rows(self.motion) if frames > 1 else 0
         try:
             used = cut(frames, chunks)
         except ValueError as error:
@@ -123,9 +149,7 @@ class CrossmodalCodec(ClosedLoop):
         latents: dict[str, Ints] = {}
         for kind, qualities in self.qualities(quality, levels, used).items():
             latents[kind] = self._decode_latents(kind, qualities, used, latents, read)
-        vectors = (height // BLOCK, width // BLOCK)
-        with read.passes("fields", (chunks, 1 + BETWEEN, COMPONENTS, *vectors), self.fields.tables) as read_pass:
-            fields = decode_fields((chunks, *vectors), used, self.fields, read_pass)
+        fields = self.decode_motion((height // BLOCK, width // BLOCK), used, read)
         return Symbols(frames, fields, levels, latents, self._decode_cuts(latents["key"], read))
 
     def _decode_cuts(self, key: Ints, read: ReadStream) -> Ints | None:
@@ -143,7 +167,7 @@ class CrossmodalCodec(ClosedLoop):
         found = np.zeros((len(qualities), coder.latents, qualities.shape[1] * scale, qualities.shape[2] * scale), np.int32)
         latents = known | {kind: found}
         if len(found):
-            with read.passes(f"{kind}.y", found.shape) as read_pass:
+            with read.passes(self.names[kind], found.shape) as read_pass:
                 everything = read_pass(tables_of_told(len(found))) != 0
                 take = coefficients_from(shifting(read_pass, len(self.prices.tables)))
                 for number, quality in enumerate(qualities):
@@ -154,10 +178,10 @@ class CrossmodalCodec(ClosedLoop):
 
     def integers(self, symbols: Symbols) -> dict[str, NDArray[np.int32]]:
         """Every array of a GOP by the name of its stream."""
-        own = {"fields": symbols.fields, "qualities": symbols.levels}
+        own = self.motion_arrays(symbols.fields) | {"qualities": symbols.levels}
         if symbols.cuts is not None:
             own["key.cuts"] = symbols.cuts
-        return {f"{kind}.y": array for kind, array in symbols.latents.items()} | own
+        return {self.names[kind]: array for kind, array in symbols.latents.items()} | own
 
     def latents(self, symbols: Symbols, quality: float, guide: Guide, height: int,
                 width: int) -> dict[str, NDArray[np.int32]]:

@@ -17,10 +17,11 @@ from xvcodec.codec.cut_maps import encode_cuts
 from xvcodec.codec.cutting import Cutter
 from xvcodec.codec.family import Guide, PassStream
 from xvcodec.codec.masking import Masking, frequency_weights
-from xvcodec.codec.quincunx import quincunx
 from xvcodec.codec.shifts import Pass, shift
 from xvcodec.models.coder import AREA
 from xvcodec.models.crossmodal import BETWEEN
+from xvcodec.models.layers import QUALITIES
+from xvcodec.models.quincunx import quincunx
 from xvcodec.models.warp import BLOCK
 
 if TYPE_CHECKING:
@@ -119,9 +120,9 @@ class EncodingPass:
         frequency = frequency_weights(coder.patch, coder.pictures)[self.codec.contexts[kind].order]
         return lambda places, channels: there[places, None] * frequency[channels]
 
-    def streams(self) -> list[PassStream]:
-        """All latents, pictures stacked, and the cuts of the key frame."""
-        latents = [PassStream(f"{kind}.y", (len(each), *each[0].shape),
+    def streams(self, names: Mapping[str, str]) -> list[PassStream]:
+        """All latents by the names of their kinds, pictures stacked, and the cuts of the key frame."""
+        latents = [PassStream(names[kind], (len(each), *each[0].shape),
                               [told(self.everything[kind]), *shift(self.passes[kind], self.codec.prices)])
                    for kind, each in self.latents.items()]
         if not self.codec.module.config.cuts:
@@ -154,8 +155,8 @@ def quality_map(quality: Floats, device: torch.device) -> Tensor:
 
 
 def whole_qualities(quality: Floats, scale: int) -> Ints:
-    """Whole crf of each position of a latent, `scale` positions a side to an area."""
-    return quality.astype(np.int32).repeat(scale, 0).repeat(scale, 1)
+    """Whole crf of each position of a latent, as contexts have it, `scale` positions a side to an area."""
+    return np.minimum(quality, QUALITIES - 1).astype(np.int32).repeat(scale, 0).repeat(scale, 1)
 
 
 def caption_of(kind: str, guide: Guide) -> tuple[Tensor, ...]:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from xvc_bitstream.errors import DamagedError
 
 from xvcodec.codec.coefficient_contexts import Ints
-from xvcodec.codec.quincunx import quincunx
 from xvcodec.models.cuts import LUMA
+from xvcodec.models.quincunx import quincunx
 
 SYMBOLS = np.array([0, -1, 3, 1, 2, -3, -2, 4, -4], np.int32)
 """Symbol of each cut: tables fall to both sides, and so does how often cuts are chosen."""

@@ -157,9 +157,11 @@ class Decoder:
         for name in self.options.drop:
             if name == pieces.NAME and session.codec.requirements.tokens:
                 raise UsageError("--drop tokens would leave nothing: use --tokens N for fewer")
-            if name not in streams:
+            chosen = [array for stream, array in streams.items() if name in (stream, stream.partition(".")[0])]
+            if not chosen:
                 raise UsageError(f"--drop {name}: {session.model.name} has no such stream, only {', '.join(streams)}")
-            streams[name][...] = 0  # after decoding, because the tables of other streams may depend on it
+            for array in chosen:  # after decoding, because the tables of other streams may depend on it
+                array[...] = 0
         return symbols
 
     def guide(self, gop: Gop) -> Guide:

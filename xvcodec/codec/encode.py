@@ -113,7 +113,7 @@ class Encoder:
         model = load_model(options.model_name)
         text = load_text_encoder(options.text_encoder)
         self.session = Session.open(model, options.coder, text, options.backend, options.device)
-        if options.tune not in self.session.codec.tunes:
+        if options.tune not in (None, *self.session.codec.tunes):
             raise UsageError(f"{model.name} has no --tune {options.tune}: leave it out, or choose another --model")
         self.info, self.captions = reader.info, captions
         if options.tokens is not None and not self.session.codec.requirements.tokens:
@@ -130,7 +130,7 @@ class Encoder:
         """The GOP with its guidance, ready to be coded."""
         guide = self.session.guidance(caption_text(self.captions, gop, self.info))
         guide = replace(guide, tokens=self.options.tokens, seed=self.options.seed)
-        return Trial(self.session, gop.frames, self.info, guide, self.options.tune)
+        return Trial(self.session, gop.frames, self.info, guide, self.options.tune or self.session.codec.tunes[0])
 
     def code(self, gops: Iterable[tuple[GopFrames, Trial | None]],
              control: RateControl) -> Iterator[tuple[GopFrames, tuple[Coded, float] | None]]:

@@ -132,7 +132,7 @@ class GopCodec(Protocol):
 
     @property
     def tunes(self) -> tuple[str, ...]:
-        """What it can be tuned for, of `xvcodec.options.TUNES`."""
+        """What it can be tuned for, of `xvcodec.options.TUNES`; the first is what it is tuned for unless it is told."""
 
     def analyse(self, planes: Planes, quality: float, guide: Guide, tune: str = "psnr") -> Any:
         """What hardly depends on quality (motion, open-loop latents); done once for about `quality`, however many

@@ -14,8 +14,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from xvcodec.codec.quincunx import STEPS
 from xvcodec.codec.shifts import CODED_WITH
+from xvcodec.models.quincunx import STEPS
 
 Ints = NDArray[np.int32]
 

@@ -20,7 +20,7 @@ from xvc_bitstream.errors import UsageError
 from xvc_bitstream.tables import TableSet
 
 from xvcodec.codec.field_contexts import COMPONENTS, FEATURES, ROLES, TABLES, Asked, Ints, folded
-from xvcodec.codec.quincunx import STEPS
+from xvcodec.models.quincunx import STEPS
 
 Floats = NDArray[np.float32]
 

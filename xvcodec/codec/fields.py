@@ -24,12 +24,12 @@ from xvc_bitstream.errors import DamagedError
 from xvcodec.codec.field_contexts import COMPONENTS, ROLES, Asked, FieldContexts, Ints, folded, unfolded
 from xvcodec.codec.field_network import FieldNetwork
 from xvcodec.codec.field_shifts import Survey, shape_of, shifted
-from xvcodec.codec.quincunx import STEPS, Step, quincunx
-from xvcodec.codec.shifts import Prices, said, tables_of, within
+from xvcodec.codec.shifts import Pass, Prices, said, tables_of, within
 from xvcodec.errors import UsageError
+from xvcodec.models.quincunx import STEPS, Step, quincunx
 
-__all__ = ["LIMIT", "Contexts", "FieldContexts", "Part", "Read", "decode_fields", "encode_fields", "limit", "passes_of",
-           "predict", "waves", "waves_of"]
+__all__ = ["LIMIT", "Contexts", "FieldContexts", "Part", "Read", "decode_fields", "encode_apart", "encode_fields", "limit",
+           "passes_of", "predict", "waves", "waves_of"]
 
 CORRECTIONS = 3
 LIMIT = 2047
@@ -137,6 +137,12 @@ class _Wave:
         assert total is not None
         return total
 
+    def note(self, parts: Sequence[Part], anchors: Ints) -> None:
+        """Fill in parts of anchors, whose fields [chunks, 3, h, w] are known."""
+        for part in parts:
+            truth = anchors[part.columns, part.component].reshape(-1, self.values[0][0].shape[0]).T[part.places]
+            self.fill(part, truth.astype(np.int64) - part.prediction)
+
     def fill(self, part: Part, residuals: NDArray[np.int64]) -> None:
         """Note decoded residuals [P, n]; raises DamagedError where a vector would leave its range."""
         values = residuals + part.prediction
@@ -180,7 +186,7 @@ def waves(fields: Ints, used: Sequence[int], contexts: Contexts) -> Iterator[lis
 
 
 def encode_fields(fields: Ints, used: Sequence[int], contexts: Contexts,
-                  prices: Prices) -> list[tuple[Ints, NDArray[np.uint8]]]:
+                  prices: Prices) -> list[Pass]:
     """Motion fields to symbols.
 
     Args:
@@ -194,40 +200,66 @@ def encode_fields(fields: Ints, used: Sequence[int], contexts: Contexts,
     Raises:
         UsageError: the fields are not as described.
     """
+    return _passes(list(waves(fields, used, contexts)), range(ROLES), contexts, prices)
+
+
+def encode_apart(fields: Ints, used: Sequence[int], contexts: Contexts, prices: Prices) -> tuple[list[Pass], list[Pass]]:
+    """The same in two streams: of anchors' fields alone, and of corrections, which need them; see `decode_fields`."""
     found = list(waves(fields, used, contexts))
-    roles = 1 + max((part.role for wave in found for part, _ in wave), default=-1)
-    survey = Survey(roles, prices, contexts)
+    anchors, corrections = (_passes(found, roles, contexts, prices) for roles in (range(1), range(1, ROLES)))
+    return anchors, corrections
+
+
+def _passes(waves: Sequence[Sequence[tuple[Part, Ints]]], roles: range, contexts: Contexts, prices: Prices) -> list[Pass]:
+    """What codes some of the roles."""
+    found = [[(part, own) for part, own in wave if part.role in roles] for wave in waves]
+    last = max((part.role for wave in found for part, _ in wave), default=roles.start - 1)
+    survey = Survey(last + 1 - roles.start, prices, contexts)
     for part, own in (each for wave in found for each in wave):
         flat = own.ravel()
-        survey.note(part.role, part.component, part.step, part.index.reshape(2, -1), part.quiet.ravel(), np.sign(flat),
-                    folded(np.abs(flat) - 1))
+        survey.note(part.role - roles.start, part.component, part.step, part.index.reshape(2, -1), part.quiet.ravel(),
+                    np.sign(flat), folded(np.abs(flat) - 1))
     shifts = survey.best()
     passes = [said(shifts, contexts.shifts)]
     for wave in found:
         flat = np.concatenate([np.zeros(0, np.int32), *(own.ravel() for _, own in wave)])
-        signs, sizes = _indices([part for part, _ in wave], shifts, contexts)
+        signs, sizes = _indices([part for part, _ in wave], _of_all(shifts, roles.start), contexts)
         passes += [(np.sign(flat), signs), (folded(np.abs(flat[flat != 0]) - 1), sizes[flat != 0])]
     return passes
 
 
-def decode_fields(shape: tuple[int, int, int], used: Sequence[int], contexts: Contexts, read: Read) -> Ints:
-    """The inverse of `encode_fields`.
+def _of_all(shifts: Ints, first: int) -> Ints:
+    """Shifts of roles from `first` on, for all of them."""
+    whole = np.zeros(shape_of(ROLES), np.int32)
+    whole[:, first : first + shifts.shape[1]] = shifts
+    return whole
+
+
+def decode_fields(shape: tuple[int, int, int], used: Sequence[int], contexts: Contexts, read: Read,
+                  anchors: Ints | None = None) -> Ints:
+    """The inverse of `encode_fields`, or of a stream of `encode_apart`.
 
     Args:
         shape: (chunks, h, w) of the fields.
         used, contexts: as they were for the encoder.
         read: decodes one pass; called once for each pass that has symbols, in order.
+        anchors: their fields, int32 [chunks, 3, h, w], if only corrections are read. (Without corrections: `used` of zeros.)
     Returns:
         fields, int32 [chunks, 4, 3, h, w].
     Raises:
         DamagedError: a vector leaves +-LIMIT or a side +-SIDES, or tables shift too far; UsageError: `used` does not fit.
     """
     wave = _Wave(shape, used)
-    shifts = np.zeros(shape_of(wave.roles), np.int32)
-    if shifts.size:
-        shifts = within(read(tables_of(shifts.size, contexts.shifts))).reshape(shifts.shape)
+    first = 0 if anchors is None else 1
+    own = np.zeros(shape_of(max(0, wave.roles - first)), np.int32)
+    if own.size:
+        own = within(read(tables_of(own.size, contexts.shifts))).reshape(own.shape)
+    shifts = _of_all(own, first)
     for number in range(waves_of(len(used))):
         parts = wave.parts(number, contexts)
+        if anchors is not None:
+            wave.note([part for part in parts if not part.role], anchors)
+            parts = [part for part in parts if part.role]
         if not parts:
             continue
         signs, sizes = _indices(parts, shifts, contexts)

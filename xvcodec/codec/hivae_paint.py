@@ -1,4 +1,4 @@
-"""From decoded pictures of the hivae family to what is shown: the mean prediction, then a few steps of the flow."""
+"""From decoded pictures of the hivae family to what is shown: the mean prediction, or a few steps of the flow."""
 
 from __future__ import annotations
 
@@ -7,35 +7,35 @@ from torch import Tensor
 
 from xvcodec.codec.family import Guide, Planes
 from xvcodec.codec.noise import noise
-from xvcodec.models.painter import PLANES, SIDE, quarters, unit_of, wholes
+from xvcodec.models.fine_painter import PLANES, halves, unit_of, wholes
+from xvcodec.models.hivae import STEPS
 from xvcodec.runtime.base import Runtime
 
 
-def paint(runtime: Runtime, decoded: Planes, qualities: list[float], guide: Guide, steps: int) -> Planes:
+def paint(runtime: Runtime, decoded: Planes, quality: float, guide: Guide) -> Planes:
     """Paint pictures one by one, so that memory does not grow with their number.
 
     Every picture begins from the same noise: texture that changed from picture to picture would flicker.
 
     Args:
-        decoded: N pictures. qualities: crf that each was coded at.
-        guide: caption and seed.
-        steps: of the flow (Euler); 0 gives the mean.
+        decoded: N pictures. quality: of their GOP, crf as `HivaeCodec.nominal` gives it.
+        guide: caption, seed, and steps of the flow (Euler); with 0 of them the mean.
     """
+    steps = STEPS if guide.steps is None else guide.steps
     height, width = decoded.luma.shape[-2:]
-    start = noise(guide.seed, (1, PLANES, height // SIDE, width // SIDE)).to(decoded.luma.device) if steps else None
+    start = noise(guide.seed, (1, PLANES, height // 2, width // 2)).to(decoded.luma.device) if steps else None
+    q = torch.full((1,), quality, device=decoded.luma.device)
     painted = []
-    for luma, chroma, quality in zip(decoded.luma.split(1), decoded.chroma.split(1), qualities, strict=True):
-        q = torch.full((1,), quality, device=luma.device)
-        mean = runtime.run("paint.mean", (luma, chroma, q, guide.text, guide.mask))
-        painted.append(mean if start is None else draw(runtime, mean, q, guide, start, steps))
+    for picture in zip(decoded.luma.split(1), decoded.chroma.split(1), strict=True):
+        inputs = (*picture, q, guide.text, guide.mask)
+        painted.append(runtime.run("paint.mean", inputs) if start is None else draw(runtime, inputs, start, steps))
     return Planes(*(torch.cat(planes) for planes in zip(*painted, strict=True)))
 
 
-def draw(runtime: Runtime, mean: tuple[Tensor, ...], q: Tensor, guide: Guide, state: Tensor,
-         steps: int) -> tuple[Tensor, ...]:
-    """`steps` steps of the flow from noise `state` [1, 24, H/4, W/4], on top of a mean picture."""
+def draw(runtime: Runtime, inputs: tuple[Tensor, ...], state: Tensor, steps: int) -> tuple[Tensor, ...]:
+    """`steps` steps of the flow from noise `state` [1, 6, H/2, W/2], for a picture (luma, chroma, q, text, mask)."""
     for step in range(steps):
         time = torch.full((1,), step / steps, device=state.device)
-        detail = runtime.run("paint.flow", (*mean, q, guide.text, guide.mask, state, time))[0]
+        detail = runtime.run("paint.flow", (*inputs, state, time))[0]
         state = torch.lerp(state, detail, 1.0 / (steps - step))  # the velocity (detail - state) / (1 - t), for 1 / steps
-    return wholes(quarters(*mean) + state * unit_of(q))
+    return wholes(halves(*inputs[:2]) + state * unit_of(inputs[2]))

@@ -8,6 +8,7 @@ from xvcodec.codec.analysis import Analysis
 from xvcodec.codec.coefficient_contexts import Ints
 from xvcodec.codec.quality_maps import LIMIT, UNIT
 from xvcodec.models.crossmodal import CrossmodalConfig
+from xvcodec.options import MAX_CRF
 
 LONG = 16
 """Frames from which on a GOP's pictures get the whole of their differences in quality: a photograph has none."""
@@ -38,6 +39,6 @@ def levels_of(config: CrossmodalConfig, quality: float, analysis: Analysis, fram
     return np.clip(levels, -LIMIT, LIMIT).astype(np.int32)
 
 
-def quality_between(config: CrossmodalConfig, quality: float) -> float:
+def quality_between(config: CrossmodalConfig, quality: float, coarsest: float = MAX_CRF) -> float:
     """Quality (crf) of frames between, on which nothing depends, in a GOP of some quality."""
-    return min(63.0, quality + config.between * min(1.0, quality / FINE))
+    return min(coarsest, quality + config.between * min(1.0, quality / FINE))

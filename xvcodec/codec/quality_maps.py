@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from xvc_bitstream.errors import DamagedError
 
-from xvcodec.codec.quincunx import Step, quincunx
+from xvcodec.models.quincunx import Step, quincunx
 
 Ints = NDArray[np.int32]
 UNIT = 4

@@ -99,7 +99,7 @@ class CrossmodalFamily(Family):
         only = ("analyse", "context", "cut")  # of the encoder, which goes pass by pass
         each = {"context": PASSES - 1, "cut": PASSES, "join": PASSES}
         return {name: (times[kind] * each.get(what, 1), 0.0 if what in only else times[kind])
-                for name in self.steps for kind, what in [name.split(".")]}
+                for name in steps.STEPS for kind, what in [name.split(".")]}
 
     def codec(self, model: LoadedModel, runtime: Runtime) -> GopCodec:
         """See `Family.codec`."""

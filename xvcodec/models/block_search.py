@@ -36,10 +36,10 @@ Predict = Callable[[Tensor, int], Tensor]
 def _expected(field: Tensor) -> Tensor:
     """About what the field coder would predict of each vector from those beside, above and below, [N, 2, h, w]."""
     around = F.pad(field, (1, 1, 1, 1), mode="replicate")
-    return _amid(around[:, :, 1:-1, :-2], around[:, :, 1:-1, 2:], around[:, :, :-2, 1:-1], around[:, :, 2:, 1:-1])
+    return amid(around[:, :, 1:-1, :-2], around[:, :, 1:-1, 2:], around[:, :, :-2, 1:-1], around[:, :, 2:, 1:-1])
 
 
-def _amid(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
+def amid(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
     """Mean of the middle two of four, rounded towards zero, as the field coder predicts."""
     one = torch.maximum(torch.minimum(a, b), torch.minimum(c, d))
     other = torch.minimum(torch.maximum(a, b), torch.maximum(c, d))
@@ -102,7 +102,7 @@ class Passes:
     def better(self, fields: Sequence[Tensor], level: int) -> Tensor:
         """For each 16x16 block the cheapest of some fields."""
         options = torch.stack(list(fields))
-        return _cheapest(options, self._error(options, level) + bits_of(options, 0.5))
+        return _cheapest(options, self.error(options, level) + bits_of(options, 0.5))
 
     def coarse(self, field: Tensor, level: int, step: float) -> Tensor:
         """One pass over a field of 16x16 blocks, black squares first, then white, so that vectors settle."""
@@ -110,18 +110,18 @@ class Passes:
         rows, columns = (torch.arange(size, device=field.device) for size in (height, width))
         for colour in (0, 1):
             options = _candidates(field, step)
-            cost = self._error(options, level) + bits_of(options - _expected(field), 0.5)
+            cost = self.error(options, level) + bits_of(options - _expected(field), 0.5)
             field = torch.where((rows.unsqueeze(1) + columns) % 2 == colour, _cheapest(options, cost), field)
         return field
 
     def settle(self, field: Tensor) -> Tensor:
         """A pass in the order of coding: a vector of a 16x16 block becomes what the coder expects where that is worth it."""
         order = pass_of(field.shape[-2], field.shape[-1], field.device)
-        error = self._error(field.unsqueeze(0), 0)[0]
+        error = self.error(field.unsqueeze(0), 0)[0]
         for number in range(_FIRST_SETTLED, PASSES):
             known = (order < number).to(field.dtype)
-            expected = _amid(*neighbours(field * known, known, number))
-            cost = self._error(expected.unsqueeze(0), 0)[0]
+            expected = amid(*neighbours(field * known, known, number))
+            cost = self.error(expected.unsqueeze(0), 0)[0]
             cheaper = (order == number) & (cost < error + bits_of(field - expected, SETTLE_BITS))
             field, error = torch.where(cheaper.unsqueeze(1), expected, field), torch.where(cheaper, cost, error)
         return field
@@ -129,12 +129,12 @@ class Passes:
     def fine(self, field: Tensor, parent: Tensor, level: int, step: float) -> Tensor:
         """One pass over a field of 8x8 blocks; the first of each 16x16 block stays with `parent`."""
         options = torch.cat((_candidates(field, step), parent.unsqueeze(0)))
-        cost = self._error(options, level) + bits_of(options - parent, SPLIT_BITS)
+        cost = self.error(options, level) + bits_of(options - parent, SPLIT_BITS)
         field = _cheapest(options, cost)
         field[:, :, ::BLOCKS_APART, ::BLOCKS_APART] = parent[:, :, ::BLOCKS_APART, ::BLOCKS_APART]
         return field
 
-    def _error(self, options: Tensor, level: int) -> Tensor:
+    def error(self, options: Tensor, level: int) -> Tensor:
         """What blocks cost without their vectors, bits [K, N, h, w]."""
         tries, count, _, height, width = options.shape
         now = self.current[level]

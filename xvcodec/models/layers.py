@@ -58,17 +58,22 @@ def both_sides(x: Tensor) -> Tensor:
 
 
 class Knots(nn.Module):
-    """A vector for each quality, piecewise linear in q. `start` [KNOTS, C] or [C] gives the first values."""
+    """A vector for each quality, piecewise linear in q. `start` [KNOTS, C] or [C] gives the first values.
+
+    Beyond the last knot it stays as it is there; if it is made `endless`, it goes on as before that knot.
+    """
 
     def __init__(self, start: Tensor) -> None:
         super().__init__()
+        self.endless = False
         values = start if start.dim() == 2 else start.unsqueeze(0).repeat(KNOTS, 1)
         self.values = nn.Parameter(values.clone())
 
     def forward(self, q: Tensor) -> Tensor:
-        """q float in [0, 63], [N] -> [N, C, 1, 1], or [N, 1, h, w] -> [N, C, h, w]."""
-        place = (q.flatten(1) if q.dim() > 1 else q.unsqueeze(1)).div(8.0).clamp(0.0, KNOTS - 1.001)
-        low = place.floor()
+        """q float, 0 or more, [N] -> [N, C, 1, 1], or [N, 1, h, w] -> [N, C, h, w]."""
+        last = None if self.endless else KNOTS - 1.001
+        place = (q.flatten(1) if q.dim() > 1 else q.unsqueeze(1)).div(8.0).clamp(0.0, last)
+        low = place.floor().clamp(max=KNOTS - 2.0) if self.endless else place.floor()
         part = (place - low).unsqueeze(-1)
         index = low.long()
         vectors = self.values[index] * (1.0 - part) + self.values[index + 1] * part  # [N, places, C]

@@ -1,7 +1,8 @@
 """Motion search of the encoder: hierarchical block matching in batched torch, counted in bits. The decoder never runs this.
 
-Vectors are found for 16x16 blocks, from an eighth of the resolution to the whole; then 8x8 blocks leave their 16x16 block's
-vector where that pays. Half the resolution tells a vector to about half a pixel: the rest is found on the whole.
+Vectors are found for 16x16 blocks, from an eighth of the resolution to the whole; then 8x8 blocks leave their 16x16
+block's vector where that pays, and, if asked for, squares take what the coder expects (`xvcodec.models.merging`). Half the
+resolution tells a vector to about half a pixel: the rest is found on the whole.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from torch.nn import functional as F
 from xvcodec.models.block_search import BLOCKS_APART, COARSE, SPLIT_BITS, Passes, exhaustive, split
 from xvcodec.models.coder import nominal_step
 from xvcodec.models.matching import Step, coded_bits
+from xvcodec.models.merging import merged
 from xvcodec.models.reference import FAR, Reference, levels
 from xvcodec.models.warp import BLOCK, BLURS, blurred
 
@@ -31,12 +33,13 @@ def step_of(quality: float) -> float:
     return float(nominal_step(torch.tensor(quality)))
 
 
-def search_forward(current: Tensor, reference: Tensor, step: Step) -> Tensor:
+def search_forward(current: Tensor, reference: Tensor, step: Step, merge: bool = False) -> Tensor:
     """Vectors that predict `current` from `reference`, and how much their blocks are blurred.
 
     Args:
         current, reference: luma [N, 1, H, W] in [-0.5, 0.5], H and W multiples of 16.
         step: of the quantiser that `current` will be coded with, see `step_of`.
+        merge: whether squares of blocks may give up their deviations together.
     Returns:
         [N, 3, H/8, W/8]: whole quarter pixels, and 1 where a block is blurred a little, -1 strongly, else 0.
     """
@@ -50,11 +53,13 @@ def search_forward(current: Tensor, reference: Tensor, step: Step) -> Tensor:
     field = parent = split(search.settle(field))
     for level, move in ((1, 8.0), (1, 4.0), (1, 2.0), (0, 2.0), (0, 1.0), (0, 1.0)):
         field = search.fine(field, parent, level, move)
+    field = merged(search, field) if merge else field
     sharp = before.match(field.unsqueeze(0), 0)
     return torch.cat((field, _choice(current, [sharp, *(blurred(sharp, reach) for reach in BLURS)], step)), dim=1)
 
 
-def search_between(current: Tensor, before: Tensor, after: Tensor, anchor: Tensor, share: float, step: Step) -> Tensor:
+def search_between(current: Tensor, before: Tensor, after: Tensor, anchor: Tensor, share: float, step: Step,
+                   merge: bool = False) -> Tensor:
     """Corrections to the straight path for a frame that lies between two decoded ones, and the side to predict from.
 
     The forward vector is share * anchor + correction; the backward one is the forward one minus anchor.
@@ -64,6 +69,7 @@ def search_between(current: Tensor, before: Tensor, after: Tensor, anchor: Tenso
         anchor: [N, 2, h, w] quarter pixels, from `after` to `before`.
         share: position of the frame between `before` (0) and `after` (1).
         step: of the quantiser that `current` will be coded with, see `step_of`.
+        merge: whether squares of blocks may give up their deviations together.
     Returns:
         [N, 3, h, w]: the correction, whole quarter pixels, and 1 where `before` alone is better, -1 where `after` is.
     """
@@ -86,6 +92,7 @@ def search_between(current: Tensor, before: Tensor, after: Tensor, anchor: Tenso
     field = parent = split(search.settle(field))
     for level, move in ((1, 4.0), (0, 2.0), (0, 1.0)):
         field = search.fine(field, parent, level, move)
+    field = merged(search, field) if merge else field
     forward = (field + straight).unsqueeze(0)
     guesses = [both(field.unsqueeze(0), 0), past.match(forward, 0), future.match(forward - anchor, 0)]
     return torch.cat((field, _choice(current, guesses, step)), dim=1)

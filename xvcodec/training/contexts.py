@@ -15,8 +15,8 @@ from torch import Tensor
 from xvcodec.codec.coefficient_contexts import TOP, UNIT, CoefficientContexts
 from xvcodec.codec.field_contexts import EDGES
 from xvcodec.codec.quantise import SKIP
-from xvcodec.codec.quincunx import quincunx
 from xvcodec.models.crossmodal import BETWEEN
+from xvcodec.models.quincunx import quincunx
 
 
 class BatchContexts:

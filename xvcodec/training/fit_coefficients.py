@@ -16,10 +16,10 @@ from xvc_bitstream.tables import TableSet
 from xvcodec.codec.coefficient_contexts import AROUND, CLASSES, LIMIT, TOP, UNIT, CoefficientContexts, layout
 from xvcodec.codec.field_contexts import BUCKETS, EDGES
 from xvcodec.codec.quantise import SKIP
-from xvcodec.codec.quincunx import STEPS
 from xvcodec.models.crossmodal import Crossmodal
 from xvcodec.models.integer import TABLES
 from xvcodec.models.layers import KNOTS, QUALITIES, Knots
+from xvcodec.models.quincunx import STEPS
 from xvcodec.models.steps import KINDS
 from xvcodec.training.fit_symbols import LARGE, Rows, tensors
 from xvcodec.training.rate import REACH, laplace_tables, size_bits

@@ -26,8 +26,8 @@ from xvcodec.codec.field_network import (
     motion_tables,
 )
 from xvcodec.codec.fields import waves
-from xvcodec.codec.quincunx import STEPS
 from xvcodec.codec.shifts import Prices
+from xvcodec.models.quincunx import STEPS
 
 BATCH = 16_384
 RATE = 4e-3

@@ -14,8 +14,8 @@ from xvc_bitstream.tables import TableSet
 
 from xvcodec.codec.field_contexts import BIAS, BUCKETS, COMPONENTS, EDGES, FEATURES, HEAVIEST, ROLES, UNIT, Ints
 from xvcodec.codec.fields import Contexts, FieldContexts, encode_fields, waves
-from xvcodec.codec.quincunx import STEPS
 from xvcodec.codec.shifts import Prices
+from xvcodec.models.quincunx import STEPS
 from xvcodec.models.warp import BLOCK
 from xvcodec.training.rate import REACH
 

@@ -17,9 +17,9 @@ from xvcodec.codec.crossmodal import CrossmodalCodec
 from xvcodec.codec.entropy import StreamReader, pack
 from xvcodec.codec.family import Planes
 from xvcodec.codec.lifetimes import octaves
-from xvcodec.codec.quincunx import quincunx
 from xvcodec.codec.session import Session
 from xvcodec.models.crossmodal import BETWEEN, CHUNK
+from xvcodec.models.quincunx import quincunx
 from xvcodec.models.steps import KINDS
 from xvcodec.training.data import Batch, Clips
 from xvcodec.training.motion import CHUNKS

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.option("--tokens", type=click.IntRange(1), help="Most tokens of a GOP (--model onedva).")
 @click.option("--model", default="crossmodal", show_default=True, help="A name that `xvc models` lists.")
 @click.option("-preset", type=click.Choice(["fast", "medium", "slow"]), default="medium", show_default=True)
-@click.option("--tune", type=click.Choice(["psnr", "perceptual"]), default="psnr", show_default=True,
+@click.option("--tune", type=click.Choice(["psnr", "perceptual"]), show_default="perceptual for hivae, else psnr",
               help="perceptual: finer where errors are seen, coarser where detail hides them.")  # fmt: skip
 @click.option("-g", "gop", type=click.IntRange(1, 1024), default=32, show_default=True, help="Most frames in a GOP.")
 @click.option("-an", "no_audio", is_flag=True, help="Leave the audio out.")

@@ -26,8 +26,8 @@ from xvcodec.codec.field_network import (
     inputs_of,
 )
 from xvcodec.codec.fields import Part, encode_fields, waves
-from xvcodec.codec.quincunx import STEPS
 from xvcodec.codec.shifts import Prices
+from xvcodec.models.quincunx import STEPS
 
 BOUNDS = {"entry": ENTRY, "place": BIAS, "inner": INNER, "inner_bias": BIAS, "out": INNER, "out_bias": BIAS}
 

@@ -24,13 +24,14 @@ from xvcodec.codec.fields import (
     FieldContexts,
     Read,
     decode_fields,
+    encode_apart,
     encode_fields,
     passes_of,
     waves,
 )
-from xvcodec.codec.quincunx import quincunx
 from xvcodec.codec.shifts import CODED_WITH, REACH, Prices
 from xvcodec.errors import UsageError
+from xvcodec.models.quincunx import quincunx
 
 CONTEXTS = FieldContexts.default()
 TABLES = TableSet.laplace(log_scales(), 127)
@@ -40,7 +41,8 @@ BOTH: list[tuple[Contexts, Prices]] = [(CONTEXTS, PRICES), (NETWORK, Prices(NETW
 Pair = tuple[Ints, NDArray[np.uint8]]
 
 
-def decoded(fields: Ints, used: list[int], passes: list[Pair], contexts: Contexts = CONTEXTS) -> Ints:
+def decoded(fields: Ints, used: list[int], passes: list[Pair], contexts: Contexts = CONTEXTS,
+            anchors: Ints | None = None) -> Ints:
     """Decode what was encoded, checking that the decoder asks for the same tables."""
 
     following = iter([pair for pair in passes if pair[0].size])
@@ -51,7 +53,7 @@ def decoded(fields: Ints, used: list[int], passes: list[Pair], contexts: Context
         np.testing.assert_array_equal(index, tables)
         return symbols
 
-    return decode_fields((fields.shape[0], *fields.shape[3:]), used, contexts, read)
+    return decode_fields((fields.shape[0], *fields.shape[3:]), used, contexts, read, anchors)
 
 
 def cost(fields: Ints, used: list[int]) -> float:
@@ -99,6 +101,18 @@ def test_round_trip(sample: tuple[Ints, list[int]], way: tuple[Contexts, Prices]
     for (symbols, index), (symbols_again, index_again) in zip(passes, again, strict=True):
         np.testing.assert_array_equal(symbols, symbols_again)
         np.testing.assert_array_equal(index, index_again)
+
+
+@settings(max_examples=40, deadline=None)
+@given(coded(), st.sampled_from(BOTH))
+def test_two_streams_hold_what_one_does(sample: tuple[Ints, list[int]], way: tuple[Contexts, Prices]) -> None:
+    fields, used = sample
+    contexts, prices = way
+    global_, detail = encode_apart(fields, used, contexts, prices)
+    alone = decoded(fields, [0] * len(used), global_, contexts)
+    np.testing.assert_array_equal(alone[:, 0], fields[:, 0])
+    assert not alone[:, 1:].any()
+    np.testing.assert_array_equal(decoded(fields, used, detail, contexts, alone[:, 0]), fields)
 
 
 @settings(max_examples=20, deadline=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,12 @@ import torch
 
 from xvcodec.families import family
 from xvcodec.media import Frame, VideoInfo, open_writer
-from xvcodec.models.hivae import Hivae, HivaeConfig
+from xvcodec.models.hivae import HIVAE, Hivae
 from xvcodec.models.weights import save_model
 
-TINY = HivaeConfig("tiny-hivae", width=24, leading=16, context=5, refiner=(8, 1), features=2, mean=(8, 1, 1),
-                   flow=(12, 1, 1))
+SMALL = ((4, 1), (6, 1), (8, 1))
+TINY = replace(HIVAE, name="tiny-hivae", width=24, leading=16, context=5, refiners=(8, 1, 8, 1, 8, 1), features=2,
+               mean=SMALL, flow=SMALL)
 
 
 def model(seed: int = 3) -> Hivae:

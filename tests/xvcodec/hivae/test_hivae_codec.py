@@ -12,7 +12,7 @@ from xvc_bitstream import BitstreamError
 
 import xvcodec
 from xvcodec import DecodeOptions, EncodeOptions
-from xvcodec.codec.pyramid import chunk_of
+from xvcodec.codec.chunks import cut
 from xvcodec.errors import UsageError, XvcError
 from xvcodec.media.types import Frame
 
@@ -44,11 +44,12 @@ def test_there_and_back(tiny: Path, tmp_path: Path, width: int, height: int, cou
     with xvcodec.open(io.BytesIO(sink.getvalue()), DecodeOptions(model=str(tiny), backend="torch")) as video:
         (integers,) = video.integers()
         assert video.probe()["model"] == TINY.name
-    anchors = len(integers["global"])
-    chunk_of(count, anchors)
+    used = cut(count, len(integers["global.vectors"]))
     blocks = (-(-height // 32) * 4, -(-width // 32) * 4)
-    assert integers["global"].shape == (anchors, 98, *blocks)
-    assert integers["detail"].shape == (count - 1 - anchors, 99, *blocks)
+    assert integers["global.vectors"].shape == (len(used), 3, *blocks)
+    assert integers["global.y"].shape == (len(used), 96, *blocks)
+    assert integers["detail.vectors"].shape == (len(used), 3, 3, *blocks)
+    assert integers["detail.y"].shape == (sum(between > 0 for between in used), 288, *blocks)
     assert xvcodec.verify(io.BytesIO(sink.getvalue()), str(tiny)).ok
 
 
@@ -56,15 +57,17 @@ def test_each_stream_carries_its_part(tiny: Path, file: bytes) -> None:
     whole = frames(file, tiny)
     without = frames(file, tiny, drop=("detail",))
     changed = far(whole, without)
-    assert all(changed[at] == 0.0 for at in (0, 8, 10, 11))  # key frames and anchors
+    ends = np.cumsum([between + 1 for between in cut(11, 3)])
+    assert all(changed[at] == 0.0 for at in (0, *ends, 11))  # key frames and anchors
     assert max(changed) > 0.0
     still = far(whole, frames(file, tiny, drop=("global",)))
-    assert still[0] == still[11] == 0.0 and still[10] > max(changed)
+    assert still[0] == still[11] == 0.0 and still[10] > 0.0
+    assert far(whole, frames(file, tiny, drop=("global.y",)))[10] > 0.0
     assert far(whole, frames(file, tiny, drop=("global", "detail")))[10] > 0.0
 
 
 def test_a_stream_that_is_not_there(tiny: Path, file: bytes) -> None:
-    with pytest.raises(UsageError, match=r"--drop motion: .*key\.y, global, detail"):
+    with pytest.raises(UsageError, match=r"--drop motion: .*key\.y, global\.y, detail\.y, global\.vectors"):
         frames(file, tiny, drop=("motion",))
 
 

@@ -1,4 +1,4 @@
-"""Training of hivae models: clips coded once, painters that learn from them, contexts fitted to their symbols."""
+"""Training of hivae models: clips coded once, and painters that learn from them."""
 
 from __future__ import annotations
 
@@ -12,15 +12,13 @@ import torch
 from hivae_models import TINY, model
 
 from xvcodec.families import family
-from xvcodec.models.painter import wholes
+from xvcodec.models.fine_painter import wholes
 from xvcodec.models.weights import LoadedModel
-from xvcodec.training import coded_clips, fit_hivae
+from xvcodec.training import coded_clips
 from xvcodec.training.coded_clips import CodedClips, code_clips
 from xvcodec.training.data import Clips
 from xvcodec.training.features import distance
-from xvcodec.training.fit_fields import fit_survey
 from xvcodec.training.hivae import RECIPES, HivaeTask
-from xvcodec.training.rate import laplace_tables
 from xvcodec.training.structure import dissimilarity
 
 SIDE, FRAMES = 32, 9
@@ -28,20 +26,18 @@ SIDE, FRAMES = 32, 9
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clip that stands still, coded twice."""
+    """Two clips that stand still, each coded once."""
     folder = tmp_path_factory.mktemp("cache")
     level = np.random.default_rng(0).integers(100, 140, SIDE**2 * 3 // 2).astype(np.uint8)
-    (folder / "clips.bin").write_bytes(level.tobytes() * FRAMES)
+    (folder / "clips.bin").write_bytes(level.tobytes() * FRAMES * 2)
     (folder / "images.bin").write_bytes(bytes(6))
-    row = {"store": "clips.bin", "offset": 0, "frames": FRAMES, "height": SIDE, "width": SIDE, "caption": "noise",
-           "kind": "camera"}
-    (folder / "index.json").write_text(json.dumps([row]))
+    row = {"store": "clips.bin", "frames": FRAMES, "height": SIDE, "width": SIDE, "caption": "noise", "kind": "camera"}
+    (folder / "index.json").write_text(json.dumps([row | {"offset": number * level.size * FRAMES} for number in range(2)]))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(coded_clips, "SIZE", SIDE)
         patch.setattr(coded_clips, "AREA", SIDE * SIDE)
         patch.setattr(coded_clips, "CHUNKS", 2)
         patch.setattr(coded_clips, "KEPT", 2)
-        patch.setattr(fit_hivae, "SIDE", SIDE // 8)
         fitted = family("hivae").fitted(None)
         loaded = LoadedModel("", model(), fitted.tables, fitted.extras, b"", Path())
         for count in (1, 2):  # the second call goes on
@@ -51,39 +47,31 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_pictures_come_in_pairs_of_neighbours(cache: Path) -> None:
     clips = CodedClips(cache)
-    assert len(clips.notes) == len(CodedClips(cache, kept=True).notes) == 1 and len(clips.notes[0]["quality"]) == FRAMES
-    pairs = clips.draw(3, 16, np.random.default_rng(1))
-    assert pairs.truth.shape == pairs.decoded.shape == (6, 24, 4, 4) and len(pairs.captions) == 6
+    assert len(clips.notes) == len(CodedClips(cache, kept=True).notes) == 1 and clips.notes[0]["frames"] == FRAMES
+    pairs = clips.draw(3, 32, np.random.default_rng(1))
+    assert pairs.truth.shape == pairs.decoded.shape == (6, 6, 16, 16) and len(pairs.captions) == 6
     assert torch.equal(pairs.truth[0], pairs.truth[1])  # nothing moves
     levels = (wholes(pairs.truth)[0] + 0.5) * 255.0
     assert torch.allclose(levels, levels.round(), atol=1e-3) and 100.0 <= levels.min() <= levels.max() <= 140.0
 
 
-def test_every_kind_of_step_moves_what_it_should(cache: Path) -> None:
-    recipe = replace(RECIPES["hivae-cpu"], model=TINY, batch=1, size=32, gops=2)
+@pytest.mark.parametrize("parts", [("mean", "flow"), ("flow",)])
+def test_every_kind_of_step_moves_what_it_should(cache: Path, parts: tuple[str, ...]) -> None:
+    recipe = replace(RECIPES["hivae-cpu"], model=TINY, batch=1, size=32, gops=2, parts=parts)
     task = HivaeTask(recipe, model().requires_grad_(True), torch.device("cpu"))
-    clips, seen = Clips(cache, motion=False), []
+    clips, seen, told = Clips(cache, motion=False), [], set[str]()
 
     def update() -> None:
         seen.append({name.split(".")[0] for name, value in task.model.named_parameters() if value.grad is not None})
         task.model.zero_grad()
 
-    for _ in range(4):
+    for _ in range(3):
         figures = task.step(clips, lambda captions: (torch.zeros(len(captions), 1, TINY.text), torch.ones(len(captions), 1)),
                             update)
         assert all(torch.isfinite(value) for value in figures.values.values())
-    assert seen == [{"mean", "flow"}, {"flow"}] * 2
-
-
-def test_contexts_fitted_to_symbols_cost_less(cache: Path) -> None:
-    gops = fit_hivae.coded_gops(cache)
-    start = family("hivae").fitted(None)
-    fields = fit_survey(fit_hivae.survey(gops), laplace_tables())
-    assert fit_hivae.cost_of_fields(gops, fields, start.tables) <= fit_hivae.cost_of_fields(gops, start.extras.fields,
-                                                                                             start.tables)
-    rows = fit_hivae.rows_of(gops, 500, np.random.default_rng(0))
-    latents = fit_hivae.fit_latents(rows, start.extras.latents, 2, lambda line: None)
-    assert set(latents) == set(start.extras.latents) and latents["key"] is start.extras.latents["key"]
+        told |= set(figures.values)
+    assert seen == [set(parts)] * 3 and {"lines_loss", "once_seen", "twice_seen"} < told
+    assert ("mean_loss" in told) == ("mean" in parts)
 
 
 def test_distance_is_that_of_unit_vectors() -> None:
