@@ -56,7 +56,7 @@ class HivaeFamily(CrossmodalFamily):
 
     def runs(self, frames: int) -> Mapping[str, tuple[float, float]]:
         """What crossmodal runs; every picture that is shown is painted, which the encoder needs only to measure."""
-        painted = {"paint.mean": (0.0, 0.0 if STEPS else float(frames)), "paint.flow": (0.0, float(frames * STEPS))}
+        painted = {"paint.mean": (0.0, float(frames)), "paint.flow": (0.0, float(frames * STEPS))}
         return {**super().runs(frames), **painted}
 
     def codec(self, model: LoadedModel, runtime: Runtime) -> GopCodec:
