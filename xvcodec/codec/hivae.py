@@ -4,6 +4,7 @@ Streams of a GOP of n chunks, m of which have frames between their anchors; all 
     key.y, key.cuts, qualities    as of crossmodal
     global.vectors [n, 3, H/8, W/8], global.y [n, 96, H/8, W/8]       anchors: their fields and what remains of them
     detail.vectors [n, 3, 3, H/8, W/8], detail.y [m, 288, H/8, W/8]   frames between: corrections and sides, what remains
+    drawn [1]    quarters of what the flow draws that decoders add; left out when there are none
 Tables of `global` depend on itself alone, those of `detail` on both, so that every symbol decodes whatever is later left
 out of the picture.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
@@ -20,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 from xvc_bitstream.coders.base import bits
+from xvc_bitstream.errors import DamagedError
 
 from xvcodec.codec.analysis import Analysis, analyse_twice
 from xvcodec.codec.coefficient_contexts import Ints
@@ -28,6 +30,8 @@ from xvcodec.codec.family import CodedGop, Guide, PassStream, Planes, ReadStream
 from xvcodec.codec.field_contexts import COMPONENTS
 from xvcodec.codec.fields import decode_fields, encode_apart
 from xvcodec.codec.hivae_paint import paint
+from xvcodec.codec.shifts import tables_of
+from xvcodec.codec.structure import dissimilarity
 from xvcodec.models.crossmodal import BETWEEN
 from xvcodec.models.hivae import COARSEST
 from xvcodec.models.warp import BLOCK
@@ -40,6 +44,13 @@ PRICES = (2.0, -6.0, -14.0)
 STEP = 5.0
 """crf between the two qualities that each search is tried at."""
 TINY = 1e-9
+QUARTERS, USUAL = 4, 3
+"""What is drawn is counted in quarters; so many are added,"""
+LOSS, LOOKED_AT = 0.12, 3
+"""or fewer, until the dissimilarity (MS-SSIM) of LOOKED_AT pictures is not more than LOSS greater than without them: where
+a clip is unlike those of training, what is drawn does harm."""
+TOLD_WITH = 18
+"""Table that codes them."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +60,7 @@ class Searches:
     found: list[Analysis]
     quality: float = 0.0
     tried: NDArray[np.float64] | None = None  # [searches, 2, 2]: at quality - STEP and at quality decibels, log of bits
+    drawn: int = 0  # quarters of what the flow draws
 
     def best(self, quality: float) -> Analysis:
         """What gives most for its bits at a quality."""
@@ -59,6 +71,13 @@ class Searches:
         (finer, more), (coarser, less) = self.tried[0]
         worth = max(0.0, (finer - coarser) / max(more - less, TINY))  # decibels that e times the bits bring
         return self.found[int((decibels - worth * spent).argmax())]
+
+
+@dataclass(frozen=True)
+class HivaeSymbols(Symbols):
+    """Every integer of a GOP."""
+
+    drawn: Ints = field(default_factory=lambda: np.zeros(1, np.int32))
 
 
 class HivaeCodec(CrossmodalCodec):
@@ -84,9 +103,22 @@ class HivaeCodec(CrossmodalCodec):
         found = analyse_twice(planes.luma.float(), self.nominal(quality), self.between(quality), tune == "perceptual",
                               config.lifetime, config.unreferenced, PRICES)
         if len(found) == 1:
-            return Searches(found)
+            return self._drawing(planes, Searches(found), quality, guide)
         tried = np.array([[self._tried(planes, at, guide, each) for at in (quality - STEP, quality)] for each in found])
-        return Searches(found, quality, tried)
+        return self._drawing(planes, Searches(found, quality, tried), quality, guide)
+
+    def _drawing(self, planes: Planes, searches: Searches, quality: float, guide: Guide) -> Searches:
+        """The same with how much is drawn."""
+        decoded = self.unpainted(planes, searches, quality, guide).decoded()
+        frames = np.unique(np.linspace(0, len(planes.luma) - 1, LOOKED_AT).astype(int)).tolist()
+        some = Planes(decoded.luma[frames], decoded.chroma[frames])
+
+        def unlike(drawn: int) -> float:
+            painted = paint(self.runtime, some, self.nominal(quality), guide, drawn / QUARTERS)
+            return float(dissimilarity(painted.luma, planes.luma[frames].float()))
+
+        most = unlike(0) * (1.0 + LOSS)
+        return replace(searches, drawn=next((drawn for drawn in range(USUAL, 0, -1) if unlike(drawn) <= most), 0))
 
     def _tried(self, planes: Planes, quality: float, guide: Guide, analysis: Analysis) -> tuple[float, float]:
         """What comes of a GOP before it is painted: decibels, as its tuning counts errors, and the logarithm of its bits."""
@@ -105,22 +137,37 @@ class HivaeCodec(CrossmodalCodec):
     @torch.inference_mode()
     def encode(self, planes: Planes, analysis: Searches, quality: float, guide: Guide) -> CodedGop:  # type: ignore[override]
         """Code at quality (crf) 0 to 63."""
-        coded = self.unpainted(planes, analysis, quality, guide)
+        coded, drawn = self.unpainted(planes, analysis, quality, guide), np.array([analysis.drawn], np.int32)
 
         def painted() -> Planes:
             with torch.inference_mode():
-                return self._paint(coded.decoded(), quality, guide)
+                return paint(self.runtime, coded.decoded(), self.nominal(quality), guide, analysis.drawn / QUARTERS)
 
-        return CodedGop(coded.streams, painted)
+        told = [PassStream("drawn", drawn.shape, [(drawn, tables_of(1, TOLD_WITH))])] if analysis.drawn else []
+        return CodedGop([*coded.streams, *told], painted)
+
+    @torch.inference_mode()
+    def decode_symbols(self, frames: int, height: int, width: int, quality: float, read: ReadStream) -> HivaeSymbols:
+        """Decode every integer of a GOP of padded size height x width."""
+        found = HivaeSymbols(**vars(super().decode_symbols(frames, height, width, quality, read)))
+        if read.rows("drawn"):
+            with read.passes("drawn", found.drawn.shape) as read_pass:
+                found.drawn[:] = read_pass(tables_of(1, TOLD_WITH))
+        if not 0 <= found.drawn[0] <= QUARTERS:
+            raise DamagedError("it asks for more to be drawn than there is: the file is damaged")
+        return found
+
+    def integers(self, symbols: Symbols) -> dict[str, Ints]:
+        """Every array of a GOP by the name of its stream."""
+        assert isinstance(symbols, HivaeSymbols)
+        return super().integers(symbols) | {"drawn": symbols.drawn}
 
     @torch.inference_mode()
     def reconstruct(self, symbols: Symbols, quality: float, guide: Guide) -> Iterator[Planes]:
         """Pictures in display order: the key frame, then chunk after chunk."""
+        assert isinstance(symbols, HivaeSymbols)
         for planes in super().reconstruct(symbols, quality, guide):
-            yield self._paint(planes, quality, guide)
-
-    def _paint(self, planes: Planes, quality: float, guide: Guide) -> Planes:
-        return paint(self.runtime, planes, self.nominal(quality), guide)
+            yield paint(self.runtime, planes, self.nominal(quality), guide, int(symbols.drawn[0]) / QUARTERS)
 
     def encode_motion(self, fields: Ints, used: list[int]) -> list[PassStream]:
         """See `CrossmodalCodec`."""

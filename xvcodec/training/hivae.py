@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from xvcodec.codec.structure import dissimilarity
 from xvcodec.families import family
 from xvcodec.models.fine_painter import unit_of, wholes
 from xvcodec.models.hivae import HIVAE, Hivae
@@ -25,7 +26,6 @@ from xvcodec.training.coded_clips import CodedClips, code_clips
 from xvcodec.training.data import Clips
 from xvcodec.training.features import Features, rgb_of
 from xvcodec.training.recipe import Recipe
-from xvcodec.training.structure import dissimilarity
 from xvcodec.training.task import Figures, Task, Texts
 
 LINES, TWICE = 0, 2

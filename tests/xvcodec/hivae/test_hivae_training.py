@@ -11,6 +11,7 @@ import pytest
 import torch
 from hivae_models import TINY, model
 
+from xvcodec.codec.structure import dissimilarity
 from xvcodec.families import family
 from xvcodec.models.fine_painter import wholes
 from xvcodec.models.weights import LoadedModel
@@ -19,7 +20,6 @@ from xvcodec.training.coded_clips import CodedClips, code_clips
 from xvcodec.training.data import Clips
 from xvcodec.training.features import distance
 from xvcodec.training.hivae import RECIPES, HivaeTask
-from xvcodec.training.structure import dissimilarity
 
 SIDE, FRAMES = 32, 9
 

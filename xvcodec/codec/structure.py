@@ -1,4 +1,7 @@
-"""MS-SSIM of luma as a loss (Wang et al., 2003): windows and scales of `xvcodec.metrics.msssim`, summed, not multiplied."""
+"""MS-SSIM of luma as a loss and for choices of the encoder (Wang et al., 2003), as in `xvcodec.metrics.msssim`.
+
+Windows and scales are the same; shares are summed, not multiplied.
+"""
 
 from __future__ import annotations
 
