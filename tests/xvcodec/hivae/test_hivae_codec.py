@@ -12,6 +12,7 @@ from xvc_bitstream import BitstreamError
 
 import xvcodec
 from xvcodec import DecodeOptions, EncodeOptions
+from xvcodec.codec import hivae
 from xvcodec.codec.chunks import cut
 from xvcodec.errors import UsageError, XvcError
 from xvcodec.media.types import Frame
@@ -81,6 +82,24 @@ def test_the_seed_of_the_file_rules_the_noise(tiny: Path, file: bytes, tmp_path:
     other = sink.getvalue()
     assert min(far(frames(file, tiny, steps=2), frames(other, tiny, steps=2))) > 0.0
     assert far(frames(file, tiny, steps=0), frames(other, tiny, steps=0)) == [0.0] * 12
+
+
+def test_the_file_says_how_much_is_drawn(tiny: Path, file: bytes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def coded(loss: float) -> tuple[bytes, list[int]]:
+        """With some loss of structure allowed: a file, and what its GOPs say."""
+        monkeypatch.setattr(hivae, "LOSS", loss)
+        sink = io.BytesIO()
+        options = EncodeOptions(model=str(tiny), crf=36.0, gop=11, **WHERE)  # type: ignore[arg-type]
+        xvcodec.encode(clip(tmp_path / "in.mkv", 64, 48, 12), sink, options)
+        with xvcodec.open(io.BytesIO(sink.getvalue()), DecodeOptions(model=str(tiny), **WHERE)) as video:  # type: ignore[arg-type]
+            return sink.getvalue(), [int(gop["drawn"][0]) for gop in video.integers()]
+
+    all_of_it, told = coded(1e9)
+    none, nothing = coded(-1.0)
+    assert told == [hivae.USUAL] * 2 and nothing == [0, 0] and len(none) < len(all_of_it)
+    assert far(frames(none, tiny), frames(none, tiny, steps=0)) == [0.0] * 12
+    assert min(far(frames(all_of_it, tiny), frames(all_of_it, tiny, steps=0))) > 0.0
+    assert far(frames(all_of_it, tiny, drop=("drawn",)), frames(none, tiny)) == [0.0] * 12
 
 
 def test_a_gop_decodes_alone(tiny: Path, file: bytes) -> None:
