@@ -17,8 +17,7 @@ from xvcodec.codec.fields import LIMIT
 from xvcodec.codec.lifetimes import octaves
 from xvcodec.codec.masking import Masking, masking
 from xvcodec.models.coder import AREA, nominal_step
-from xvcodec.models.crossmodal import BETWEEN
-from xvcodec.models.hivae import COARSEST
+from xvcodec.models.crossmodal import BETWEEN, CrossmodalConfig
 from xvcodec.models.matching import Step
 from xvcodec.models.search import search_between, search_forward, step_of
 from xvcodec.models.warp import BLOCK
@@ -55,16 +54,17 @@ def analyse(luma: Tensor, quality: float, between: float, perceptual: bool) -> A
     return found
 
 
-def analyse_twice(luma: Tensor, quality: float, between: float, perceptual: bool, lifetime: float, unreferenced: float,
-                  prices: Sequence[float]) -> list[Analysis]:
+def analyse_twice(luma: Tensor, quality: float, between: float, perceptual: bool, config: CrossmodalConfig,
+                  prices: Sequence[float], coarsest: float) -> list[Analysis]:
     """Look at a GOP, and again when it is known how long everything lives: what is wrong in an anchor stays wrong.
 
     At low rates, where little is coded besides vectors, this is worth 0.1 to 0.3 dB (docs/experiments.md).
 
     Args:
         luma, quality, between, perceptual: as of `analyse`.
-        lifetime, unreferenced: see `CrossmodalConfig`.
+        config: says how much finer an area is for what depends on it.
         prices: of vectors, as offsets of the quality that they are searched for the second time.
+        coarsest: quality that an area has at most.
     Returns:
         one for each price.
     """
@@ -72,10 +72,10 @@ def analyse_twice(luma: Tensor, quality: float, between: float, perceptual: bool
     first = _analyse(luma, chunks, quality, between, perceptual)
     if not chunks:
         return [first]
-    areas = torch.from_numpy(quality + unreferenced - lifetime * first.octaves[1:]).to(luma.device)
+    areas = torch.from_numpy(quality + config.unreferenced - config.lifetime * first.octaves[1:]).to(luma.device)
     exact = areas.repeat_interleave(AREA // BLOCK, 1).repeat_interleave(AREA // BLOCK, 2)[:, None, None]
     return [_analyse(luma, chunks, quality, between + price, perceptual,
-                     list(nominal_step((exact + price).clamp(0.0, COARSEST)))) for price in prices]
+                     list(nominal_step((exact + price).clamp(0.0, coarsest)))) for price in prices]
 
 
 def _analyse(luma: Tensor, chunks: int, quality: float, between: float, perceptual: bool,

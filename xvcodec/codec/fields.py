@@ -219,11 +219,11 @@ def _passes(waves: Sequence[Sequence[tuple[Part, Ints]]], roles: range, contexts
         flat = own.ravel()
         survey.note(part.role - roles.start, part.component, part.step, part.index.reshape(2, -1), part.quiet.ravel(),
                     np.sign(flat), folded(np.abs(flat) - 1))
-    shifts = survey.best()
-    passes = [said(shifts, contexts.shifts)]
+    own_shifts = survey.best()
+    shifts, passes = _of_all(own_shifts, roles.start), [said(own_shifts, contexts.shifts)]
     for wave in found:
         flat = np.concatenate([np.zeros(0, np.int32), *(own.ravel() for _, own in wave)])
-        signs, sizes = _indices([part for part, _ in wave], _of_all(shifts, roles.start), contexts)
+        signs, sizes = _indices([part for part, _ in wave], shifts, contexts)
         passes += [(np.sign(flat), signs), (folded(np.abs(flat[flat != 0]) - 1), sizes[flat != 0])]
     return passes
 

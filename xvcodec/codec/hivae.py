@@ -66,7 +66,7 @@ class Searches:
         """What gives most for its bits at a quality."""
         if self.tried is None:
             return self.found[0]
-        part = (quality - self.quality + STEP) / STEP
+        part = min(2.0, max(-1.0, (quality - self.quality + STEP) / STEP))  # no further than a line can be trusted
         decibels, spent = (self.tried[:, 0] * (1.0 - part) + self.tried[:, 1] * part).T
         (finer, more), (coarser, less) = self.tried[0]
         worth = max(0.0, (finer - coarser) / max(more - less, TINY))  # decibels that e times the bits bring
@@ -99,13 +99,13 @@ class HivaeCodec(CrossmodalCodec):
     @torch.inference_mode()
     def analyse(self, planes: Planes, quality: float, guide: Guide, tune: str = "psnr") -> Searches:  # type: ignore[override]
         """Motion and lifetimes of a GOP, for several prices of vectors."""
-        config = self.module.config
         found = analyse_twice(planes.luma.float(), self.nominal(quality), self.between(quality), tune == "perceptual",
-                              config.lifetime, config.unreferenced, PRICES)
+                              self.module.config, PRICES, self.coarsest)
         if len(found) == 1:
             return self._drawing(planes, Searches(found), quality, guide)
-        tried = np.array([[self._tried(planes, at, guide, each) for at in (quality - STEP, quality)] for each in found])
-        return self._drawing(planes, Searches(found, quality, tried), quality, guide)
+        coarse = max(quality, STEP)
+        tried = np.array([[self._tried(planes, at, guide, each) for at in (coarse - STEP, coarse)] for each in found])
+        return self._drawing(planes, Searches(found, coarse, tried), quality, guide)
 
     def _drawing(self, planes: Planes, searches: Searches, quality: float, guide: Guide) -> Searches:
         """The same with how much is drawn."""

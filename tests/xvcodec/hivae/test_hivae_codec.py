@@ -54,6 +54,14 @@ def test_there_and_back(tiny: Path, tmp_path: Path, width: int, height: int, cou
     assert xvcodec.verify(io.BytesIO(sink.getvalue()), str(tiny)).ok
 
 
+@pytest.mark.parametrize(("crf", "tune"), [(0.0, "psnr"), (2.0, "perceptual"), (63.0, "psnr")])
+def test_both_tunes_at_the_ends_of_the_range(tiny: Path, tmp_path: Path, crf: float, tune: str) -> None:
+    sink = io.BytesIO()
+    options = EncodeOptions(model=str(tiny), crf=crf, tune=tune, **WHERE)  # type: ignore[arg-type]
+    xvcodec.encode(clip(tmp_path / "in.mkv", 48, 32, 6), sink, options)
+    assert len(frames(sink.getvalue(), tiny)) == 6 and xvcodec.verify(io.BytesIO(sink.getvalue()), str(tiny)).ok
+
+
 def test_each_stream_carries_its_part(tiny: Path, file: bytes) -> None:
     whole = frames(file, tiny)
     without = frames(file, tiny, drop=("detail",))

@@ -25,7 +25,7 @@ def test_vectors_are_bought_where_decibels_are_worth_their_bits(gain: float, bes
     found = [Analysis(np.zeros((1, 4, 3, 1, 1), np.int32), np.zeros((2, 1, 1), np.float32)) for _ in range(2)]
     points = np.array([[34.0, 11.0], [30.0, 10.0]])
     searches = Searches(found, 50.0, np.stack([points, np.add(points, [gain, 0.1])]))
-    for quality in (50.0 - STEP, 50.0, 52.0):
+    for quality in (0.0, 50.0 - STEP, 50.0, 52.0, 63.0):
         assert searches.best(quality) is found[best]
     assert Searches(found[:1]).best(20.0) is found[0]
 

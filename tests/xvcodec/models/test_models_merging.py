@@ -49,4 +49,11 @@ def test_it_never_costs_more_than_before() -> None:
         return float((search.error(some.unsqueeze(0), 0)[0] + bits_of(_expected_from(some, 1)[1], FIRST_BITS)).sum())
 
     assert cost(merged(search, field)) < cost(field)
-    assert torch.equal(search_forward(now, before, step_of(40.0)), search_forward(now, before, step_of(40.0), merge=False))
+
+
+def test_the_search_merges_only_when_asked() -> None:
+    """Two textures that have nothing in common: what a search finds between them is not worth its vectors."""
+    before, now = texture(3), texture(4)
+    plain, asked = (search_forward(now, before, step_of(70.0), merge=merge)[:, :2] for merge in (False, True))
+    assert torch.equal(asked, merged(passes(now, before, 70.0), plain))
+    assert not torch.equal(asked, plain)
