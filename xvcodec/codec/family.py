@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ class Requirements:
     multiple_of: int  # padded width and height are multiples of this
     max_gop_pixels: int  # width * height * frames of one GOP at most: bounds memory
     tokens: bool = False  # whether it writes tokens, any prefix of which can be decoded
+    near: float = math.inf  # crf between the quality of an analysis and those of coding with it, at most
 
 
 @dataclass(frozen=True)

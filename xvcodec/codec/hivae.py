@@ -85,6 +85,7 @@ class HivaeCodec(CrossmodalCodec):
 
     names: ClassVar[dict[str, str]] = {"key": "key.y", "anchor": "global.y", "between": "detail.y"}
     tunes = TUNES[::-1]
+    requirements = replace(CrossmodalCodec.requirements, near=4.0)
     motion = "global.vectors"
     coarsest = COARSEST
 

@@ -2,7 +2,7 @@
 
 A target is met in two steps. Before anything is written, a sample of the GOPs is coded at a few qualities until the
 sample meets the target (`search`). Then every GOP is coded near that quality; what was spent too much or too little
-is spread over the GOPs that are left, and the last ones are searched exactly. Motion is analysed once per GOP.
+is spread over the GOPs that are left, and the last ones are searched exactly.
 """
 
 from __future__ import annotations

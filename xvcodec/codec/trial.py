@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -49,6 +50,7 @@ class Trial:
         self.session, self.frames, self.info, self.guide, self.tune = session, frames, info, guide, tune
         self._tried: dict[int, Coded] = {}
         self._analysis: Any = None
+        self._analysed = math.inf  # the quality that it was for
 
     @cached_property
     def planes(self) -> Planes:
@@ -57,9 +59,10 @@ class Trial:
         return to_planes(self.frames, self.info.bit_depth, multiple, self.session.runtime.device)
 
     def analysis(self, quality: float) -> Any:
-        """Motion or latents, found once, for the first quality that is asked for."""
-        if self._analysis is None:
-            self._analysis = self.session.codec.analyse(self.planes, quality, self.guide, self.tune)
+        """Motion or latents, found for the first quality that is asked for, and again for one too far from it."""
+        codec = self.session.codec
+        if self._analysis is None or abs(quality - self._analysed) > codec.requirements.near:
+            self._analysis, self._analysed = codec.analyse(self.planes, quality, self.guide, self.tune), quality
         return self._analysis
 
     def code(self, quality: float) -> Coded:
