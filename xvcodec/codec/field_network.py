@@ -106,9 +106,9 @@ class FieldNetwork:
         counts = [int(np.prod(shape)) for shape in shapes]
         places = np.stack([self.place[each.role, each.component, each.step] for each in asked]).repeat(counts, axis=0)
         seen = np.concatenate([inputs_of(each) for each in asked])
-        hidden = _layer(seen.astype(np.float32), self.entry, places, TOP)
-        hidden = _layer(hidden, self.inner, self.inner_bias, TOP)
-        found = _layer(hidden, self.out, self.out_bias, TABLES - 1).astype(np.uint8)
+        hidden = layer(seen.astype(np.float32), self.entry, places, TOP)
+        hidden = layer(hidden, self.inner, self.inner_bias, TOP)
+        found = layer(hidden, self.out, self.out_bias, TABLES - 1).astype(np.uint8)
         parts = np.split(found, np.cumsum(counts)[:-1])
         return [part.T.reshape(2, *shape) for part, shape in zip(parts, shapes, strict=True)]
 
@@ -153,7 +153,7 @@ def inputs_of(asked: Asked) -> NDArray[np.uint8]:
     return columns.T
 
 
-def _layer(seen: Floats, weights: Ints, bias: Ints, top: int) -> Floats:
+def layer(seen: Floats, weights: Ints, bias: Ints, top: int) -> Floats:
     """(seen . weights + bias) / UNIT, rounded to the nearest and clipped to 0 to `top`."""
     total = seen @ weights.astype(np.float32) + bias.astype(np.float32)
     return np.floor((total + np.float32(UNIT // 2)) / np.float32(UNIT)).clip(0, top)

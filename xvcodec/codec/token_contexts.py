@@ -2,8 +2,8 @@
 
 Tokens are coded plane by plane of their bits. A token of which nothing is known yet first gets a flag: whether any of its
 coefficients reaches the plane's threshold. Then its coefficients come, four at a time: for one that is zero so far a
-sign or 0, for another its next bit. Flags and first signs have tables for weighted sums of known sizes (in units of the
-plane's threshold), which fall into 64 buckets, four an octave. Weights and tables are fitted by `tools/fit_tokens.py`.
+sign or 0, for another its next bit. Tables of flags and of first signs come from networks that see known sizes (in units of
+the plane's threshold). Fitted by `tools/fit_tokens.py`.
 """
 
 from __future__ import annotations
@@ -15,42 +15,48 @@ import numpy as np
 from numpy.typing import NDArray
 from xvc_bitstream.tables import TableSet, log_scales
 
-from xvcodec.codec.field_contexts import BUCKETS, EDGES
-from xvcodec.models.patches import TOKEN
+from xvcodec.codec.token_network import CHANCES, HIGHEST, LOWEST, TokenNetwork
 
 Ints = NDArray[np.int32]
 Bytes = NDArray[np.uint8]
 
-KINDS = ("means", "canvas", "anchor", "pair", "frame", "detail")
-"""Means of the canvas's patches, the rest of it; differences of anchors whose distance is one chunk, and more; of the frames
-between, the lowest frequency in time, and the others."""
-SIZES = {"means": 3, "canvas": 24}
+TOKEN = 16
+"""Coefficients of a token."""
+KINDS = ("key", "anchor", "pair", "frame", "detail")
+"""Key frames; anchors whose distance is one chunk, and more; of frames between, the lowest frequency in time, and the
+others."""
+SIZES = {"key": 24}
 """Tokens of a patch; six elsewhere."""
 MOST = 24
-PLANES = 22
-"""Planes of bits: the first one's threshold is 2^21 finest steps."""
-FLAG_FEATURES = ("near", "diagonal", "lower", "lowest", "parent")
+PLANES = 16
+"""Planes of bits: the first one's threshold is 2^15 quantiser steps."""
+FLAG_FEATURES = ("near", "diagonal", "lower", "lowest", "parent", "beside")
 """Known sizes of tokens of the same frequencies: four neighbours, four diagonal ones; of the own patch: the next lower
-token,
-all lower ones; of a related picture at the same place."""
-SIGN_FEATURES = ("near", "own", "parent")
-"""Known sizes of the same coefficient in four neighbours, of the own token, and of the same coefficient in a related
-picture."""
+token, all lower ones; of a related picture at the same place; of all lower tokens of four neighbours."""
+SIGN_FEATURES = ("near", "own", "parent", "around", "near around", *(f"token's {name}" for name in FLAG_FEATURES))
+"""Known sizes of the same coefficient in four neighbours, of the own token, of the same coefficient in a related
+picture, of coefficients next to it in frequency in the own patch and in four neighbours; and those of which flags depend."""
 STATES, SUBSTEPS, PART = 3, 4, 4
 """Known token; new token without any sign so far; new token with one. A token's coefficients come in SUBSTEPS parts of
 PART."""
-UNIT = 256
-HEAVIEST = 1 << 12
-BIAS = 1 << 18
-LAPLACE, CHANCES = 64, 48
-"""Tables: LAPLACE of motion fields, CHANCES of flags and bits, CHANCES of signs."""
+LAPLACE = 64
+"""Tables: LAPLACE of other streams, CHANCES of flags and bits, CHANCES of signs."""
 REACH = 31
+SHAPES = {"flags": (len(FLAG_FEATURES), len(KINDS) * MOST, len(KINDS) * PLANES * 2),
+          "signs": (len(SIGN_FEATURES), len(KINDS) * MOST * TOKEN, len(KINDS) * STATES * PLANES)}
+"""Inputs, places and states of both networks."""
+BITS = 3
+"""Next bits are told apart by what is known: 1, 2 or 3, more."""
+RICHNESS = 3
+"""Whether a scan of flags has any is told by what is known in its pictures: nothing, little, much."""
+LIKELY = 26
+"""Table of a flag from which on it is a likely one: a chance of about 0.3."""
 
 
 def tables() -> TableSet:
     """Tables of motion fields and of tokens, over one alphabet."""
     laplace = TableSet.laplace(log_scales(LAPLACE, 0.06, 100.0), REACH).frequencies
-    chance = 1.0 / (1.0 + np.exp(-np.linspace(-7.0, 4.0, CHANCES)))
+    chance = 1.0 / (1.0 + np.exp(-np.linspace(LOWEST, HIGHEST, CHANCES)))
     rest = np.zeros((2 * CHANCES, 2 * REACH + 2))
     rest[:CHANCES, REACH], rest[:CHANCES, REACH + 1] = 1.0 - chance, chance
     rest[CHANCES:, REACH] = 1.0 - chance
@@ -62,67 +68,57 @@ def tables() -> TableSet:
 def nearest(chance: NDArray[np.float64]) -> Bytes:
     """Table (0 to CHANCES - 1) whose probability of anything but zero is nearest to some chances."""
     odds = np.log(np.clip(chance, 1e-6, 1 - 1e-6) / (1 - np.clip(chance, 1e-6, 1 - 1e-6)))
-    return np.clip(np.round((odds + 7.0) * (CHANCES - 1) / 11.0), 0, CHANCES - 1).astype(np.uint8)
-
-
-_SHAPES = {
-    "flag_bias": (len(KINDS), MOST, PLANES), "flag_weights": (len(KINDS), MOST, len(FLAG_FEATURES)),
-    "flag_tables": (len(KINDS), 3, BUCKETS), "sign_bias": (len(KINDS), STATES, MOST, TOKEN),
-    "sign_weights": (len(KINDS), STATES, len(SIGN_FEATURES)), "sign_tables": (len(KINDS), STATES, SUBSTEPS, BUCKETS),
-    "bit_tables": (len(KINDS), 2), "scan_tables": (len(KINDS), 3),
-}
+    return np.clip(np.round((odds - LOWEST) * (CHANCES - 1) / (HIGHEST - LOWEST)), 0, CHANCES - 1).astype(np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
 class TokenContexts:
-    """The fitted arrays; the last four hold tables, uint8, the others whole weights, int32. Read-only.
+    """What is fitted. Read-only. Raises ValueError for other types, shapes or values beyond their bounds."""
 
-    Raises ValueError for other types, shapes or values beyond the bounds above.
-    """
-
-    flag_bias: Ints
-    flag_weights: Ints
-    flag_tables: Bytes  # by kind, token (first, second, others), bucket
-    sign_bias: Ints
-    sign_weights: Ints
-    sign_tables: Bytes
-    bit_tables: Bytes  # second bit, later bits
-    scan_tables: Bytes  # whether a scan of flags has any: nothing known in the picture, little, much
+    flags: TokenNetwork  # places: kind, token; states: kind, plane, phase
+    signs: TokenNetwork  # places: kind, token, coefficient; states: kind, state, plane
+    bits: Bytes  # tables of next bits, [kinds, BITS]
+    scans: Bytes  # tables of whether a scan of flags has any, [kinds, RICHNESS]
 
     def __post_init__(self) -> None:
-        for name, shape in _SHAPES.items():
-            array: NDArray[Any] = getattr(self, name)
-            kind, most = (np.uint8, CHANCES - 1) if "tables" in name else (np.int32, BIAS if "bias" in name else HEAVIEST)
-            if array.shape != shape or array.dtype != kind or array.min() < 0 or array.max() > most:
-                raise ValueError(f"the array {name!r} of token contexts has the wrong shape, type or range")
+        for name, width in (("bits", BITS), ("scans", RICHNESS)):
+            array = getattr(self, name)
+            if array.shape != (len(KINDS), width) or array.dtype != np.uint8 or array.max() >= CHANCES:
+                raise ValueError(f"the tables {name!r} of token contexts have the wrong shape, type or range")
+        for name, network in (("flags", self.flags), ("signs", self.signs)):
+            if (len(network.entry), len(network.place), len(network.state)) != SHAPES[name]:
+                raise ValueError(f"the network of {name} has inputs of another edition")
+
+    def of_flags(self, kind: int, token: int, level: int, features: Ints) -> Bytes:
+        """Tables of flags of one scan, given features [n, FLAG_FEATURES] -> [n]."""
+        place, state = kind * MOST + token, kind * 2 * PLANES + level
+        return self.flags.tables(features, *(np.full(len(features), each) for each in (place, state)))
+
+    def of_signs(self, kind: int, token: int, plane: int, part: slice, states: NDArray[np.intp], features: Ints) -> Bytes:
+        """Tables of first signs, given states [n] and features [n, PART, SIGN_FEATURES] -> [n, PART]."""
+        place = (kind * MOST + token) * TOKEN + np.arange(part.start, part.stop)
+        state = (kind * STATES + states) * PLANES + plane
+        shape = features.shape[:2]
+        both = (np.broadcast_to(each, shape).ravel() for each in (place, state[:, None]))
+        return self.signs.tables(features.reshape(-1, features.shape[2]), *both).reshape(shape)
 
     def to_tensors(self) -> dict[str, NDArray[Any]]:
         """Writable copies by name, for a weights file."""
-        return {name: getattr(self, name).copy() for name in _SHAPES}
+        own = {f"{name}.{key}": array for name in SHAPES for key, array in getattr(self, name).to_tensors().items()}
+        return own | {"bits": self.bits.copy(), "scans": self.scans.copy()}
 
     @classmethod
     def from_tensors(cls, tensors: dict[str, NDArray[Any]]) -> TokenContexts:
         """The inverse of `to_tensors`. Raises KeyError for a missing array, ValueError for a wrong one."""
-        return cls(*(np.asarray(tensors[name]) for name in _SHAPES))
+        parts = {name: {key.removeprefix(f"{name}."): array for key, array in tensors.items() if key.startswith(f"{name}.")}
+                 for name in SHAPES}
+        return cls(*(TokenNetwork.from_tensors(part) for part in parts.values()), np.asarray(tensors["bits"]),
+                   np.asarray(tensors["scans"]))
 
     @classmethod
     def default(cls) -> TokenContexts:
         """Plausible contexts by formula, not fitted: for tests and first experiments."""
-        made: dict[str, NDArray[Any]] = {name: np.zeros(shape, np.uint8 if "tables" in name else np.int32)
-                                         for name, shape in _SHAPES.items()}
-        made["flag_bias"][:] = (UNIT // (4 + 8 * np.arange(MOST)))[None, :, None]
-        made["flag_weights"][:] = np.array([40, 20, 30, 6, 20])
-        sums = np.append(EDGES, EDGES[-1]) / UNIT
-        chance = 1.0 - np.exp(-np.maximum(sums, 1e-3))
-        made["flag_tables"][:] = nearest(chance)
-        made["sign_bias"][:, 0], made["sign_bias"][:, 1], made["sign_bias"][:, 2] = 20, 24, 24
-        made["sign_weights"][:] = np.array([40, 8, 24])
-        made["sign_tables"][:] = nearest(chance)
-        made["bit_tables"][:] = nearest(np.array([0.4, 0.45]))
-        made["scan_tables"][:] = nearest(np.array([0.1, 0.6, 0.97]))
-        return cls(**made)
-
-
-def bucket(sums: Ints) -> NDArray[np.intp]:
-    """Buckets of weighted sums."""
-    return np.searchsorted(EDGES, sums, side="right")
+        kinds = len(KINDS)
+        return cls(*(TokenNetwork.default(*shape) for shape in SHAPES.values()),
+                   np.repeat(nearest(np.array([[0.4, 0.45, 0.48]])), kinds, axis=0),
+                   np.repeat(nearest(np.array([[0.1, 0.6, 0.97]])), kinds, axis=0))

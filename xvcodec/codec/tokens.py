@@ -1,7 +1,7 @@
 """Walking over the tokens of a GOP in the order of coding: the same steps for coding and for decoding, integers only.
 
 The order follows from what is known: plane after plane of bits; of each plane first the tokens that are known or likely
-(their context's sum is at least LIKELY), in all pictures from the canvas to the frames between, then the others. So any
+(the table of their flag is at least LIKELY), in all pictures from the canvas to the frames between, then the others. So any
 prefix is a coarser description, in about the order of what a bit buys.
 """
 
@@ -14,22 +14,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xvcodec.codec.coefficient_contexts import layout
 from xvcodec.codec.token_contexts import (
+    BITS,
     CHANCES,
     FLAG_FEATURES,
     KINDS,
     LAPLACE,
+    LIKELY,
     PART,
     PLANES,
     SUBSTEPS,
+    TOKEN,
     Bytes,
     Ints,
     TokenContexts,
-    bucket,
 )
-from xvcodec.models.patches import TOKEN
 
-LIKELY = 96
 MIDDLE = (0.42, 0.48)
 """Where in its interval a coefficient is taken to be, after its first bit and after more of them."""
 TOP, SUM_TOP = 15, 60
@@ -68,6 +69,7 @@ class Layer:
         inner = (picture * (height + 2) + row + 1) * (width + 2) + column + 1
         self.inner = inner  # place of each patch in padded arrays
         self.row = width + 2
+        self.next_to = layout(16 if tokens > 6 else 8, 1).around
         self.active = [np.zeros(0, np.intp) for _ in range(tokens)]  # patches whose token is known, by token
 
     @property
@@ -92,9 +94,9 @@ class Asked:
     token: int
     plane: int
     part: slice | None  # None for flags
-    context: tuple[str, Any] = ("", ())  # which array of the contexts told the tables, and its indices: for fitting
     rest: NDArray[np.intp] | None = None  # the scan's patches, where only their common flag is asked for
-    features: Ints | None = None  # what their sums were made of, [n, features] or [n, PART, features]: for fitting, too
+    features: Ints | None = None  # what their tables depend on, [n, features] or [n, PART, features]: for fitting
+    state: NDArray[np.intp] | None = None  # of tokens; of a common flag the richness: for fitting, too
 
 
 class Walk:
@@ -125,10 +127,9 @@ class Walk:
         self.level = 2 * (PLANES - 1 - plane) + phase
         layer = self.layers[number]
         features = self._flag_features(layer, token)
-        weights = self.contexts.flag_weights[layer.kind, token]
-        sums = (features * weights).sum(1, dtype=np.int32) + self.contexts.flag_bias[layer.kind, token, plane]
+        tables = self.contexts.of_flags(layer.kind, token, self.level, features)
         if not phase:
-            likely = sums >= LIKELY
+            likely = tables >= LIKELY
             likely[layer.active[token]] = True
             self._likely[number, token] = likely
             chosen = np.flatnonzero(likely)
@@ -138,8 +139,8 @@ class Walk:
             return True
         new = chosen[layer.plane[chosen, token] == PLANES]
         old = layer.active[token] if not phase else chosen[:0]
-        flagged = self._flags(layer, token, plane, new, sums[new], features[new], bool(phase), take)
-        self._coefficients(layer, token, plane, old, flagged, take)
+        flagged = self._flags(layer, token, plane, new, tables[new], features[new], bool(phase), take)
+        self._coefficients(layer, token, plane, old, flagged, features, take)
         return True
 
     def _halve(self) -> None:
@@ -164,9 +165,12 @@ class Walk:
         for picture, parent in enumerate(layer.parents):
             if parent is not None:
                 found[picture, ..., 4] = self.layers[parent[0]].sums[parent[1], 1:-1, 1:-1, token]
+        if token:
+            lower = layer.sums[..., :token].sum(-1, dtype=np.int32)
+            found[..., 5] = lower[:, :-2, 1:-1] + lower[:, 2:, 1:-1] + lower[:, 1:-1, :-2] + lower[:, 1:-1, 2:]
         return found.reshape(-1, len(FLAG_FEATURES))
 
-    def _flags(self, layer: Layer, token: int, plane: int, new: NDArray[np.intp], sums: Ints, features: Ints, rare: bool,
+    def _flags(self, layer: Layer, token: int, plane: int, new: NDArray[np.intp], tables: Bytes, features: Ints, rare: bool,
                take: Take) -> NDArray[np.intp]:
         """Which of some unknown tokens reach the threshold; of unlikely ones first whether any does."""
         if not new.size:
@@ -175,16 +179,13 @@ class Walk:
         if rare:
             known = sum(active.size for active in layer.active)
             richness = 0 if not known else 1 if known * 16 < new.size else 2
-            table = contexts.scan_tables[layer.kind, richness : richness + 1] + np.uint8(LAPLACE)
-            context = ("scan_tables", (layer.kind, np.array([richness])))
-            if not take(Asked(layer, new[:0], token, plane, None, context, new), table)[0]:
+            table = contexts.scans[layer.kind, richness : richness + 1] + np.uint8(LAPLACE)
+            if not take(Asked(layer, new[:0], token, plane, None, new, np.full(1, richness)), table)[0]:
                 return new[:0]
-        index = (layer.kind, min(token, 2), bucket(sums))
-        table = contexts.flag_tables[index] + np.uint8(LAPLACE)
-        return new[take(Asked(layer, new, token, plane, None, ("flag_tables", index), None, features), table) != 0]
+        return new[take(Asked(layer, new, token, plane, None, None, features), tables + np.uint8(LAPLACE)) != 0]
 
     def _coefficients(self, layer: Layer, token: int, plane: int, old: NDArray[np.intp], flagged: NDArray[np.intp],
-                      take: Take) -> None:
+                      around: Ints, take: Take) -> None:
         patches = np.concatenate((old, flagged))
         if not patches.size:
             return
@@ -199,26 +200,34 @@ class Walk:
         state = np.zeros(patches.size, np.intp)
         state[old.size :] = 1
         own = np.minimum(layer.known[patches, token].sum(1), SUM_TOP)
+        beside = np.broadcast_to(around[patches, None], (patches.size, PART, around.shape[1]))
         for number in range(SUBSTEPS):
             part = slice(number * PART, number * PART + PART)
             known = layer.known[patches, token, part]
-            features = np.stack(np.broadcast_arrays(near[:, part], own[:, None], parent[:, part]), axis=-1)
-            sums = (features * contexts.sign_weights[kind, state][:, None]).sum(-1, dtype=np.int32)
-            sums += contexts.sign_bias[kind, state, token, part]
-            index = (kind, state[:, None], number, bucket(sums))
-            table = contexts.sign_tables[index] + np.uint8(LAPLACE + CHANCES)
-            later = contexts.bit_tables[kind, (known > 2).astype(np.intp)] + np.uint8(LAPLACE)
-            table = np.where(known > 0, later, table)
-            asked = Asked(layer, patches, token, plane, part, ("sign_tables", index), None, features)
+            features = np.stack(np.broadcast_arrays(near[:, part], own[:, None], parent[:, part],
+                                                    *self._around(layer, here, token, part)), axis=-1)
+            features = np.concatenate((features, beside), axis=-1)
+            signs = contexts.of_signs(kind, token, plane, part, state, features) + np.uint8(LAPLACE + CHANCES)
+            later = contexts.bits[kind, np.minimum(known >> 1, BITS - 1)] + np.uint8(LAPLACE)
+            table = np.where(known > 0, later, signs)
+            asked = Asked(layer, patches, token, plane, part, None, features, state)
             found = take(asked, table.reshape(-1)).reshape(known.shape)
             fresh = (known == 0) & (found != 0)
             layer.known[patches, token, part] = known + np.abs(found)
-            signs = layer.signs[patches, token, part]
-            layer.signs[patches, token, part] = np.where(fresh, found, signs)
+            layer.signs[patches, token, part] = np.where(fresh, found, layer.signs[patches, token, part])
             state = np.where((state == 1) & fresh.any(1), 2, state)
             own = np.minimum(own + np.abs(found).sum(1), SUM_TOP)
         layer.note(patches, token)
         layer.active[token] = np.concatenate((layer.active[token], flagged)) if flagged.size else layer.active[token]
+
+    def _around(self, layer: Layer, here: NDArray[np.intp], token: int, part: slice) -> tuple[Ints, Ints]:
+        """Sizes of coefficients next in frequency to those of a part: in the own patch, and in four neighbours, [n, PART]."""
+        sizes = layer.padded[0].reshape(-1, layer.shape[3] * TOKEN)
+        next_to = layer.next_to[:, token * TOKEN + part.start : token * TOKEN + part.stop]
+        some = np.flatnonzero(next_to.any(1))
+        own = sizes[here[:, None], some]
+        near = sum(sizes[here[:, None] + step, some].astype(np.int32) for step in (-1, 1, -layer.row, layer.row))
+        return tuple((each.astype(np.float32) @ next_to[some]).astype(np.int32) for each in (own, near))  # type: ignore
 
     def _parents(self, layer: Layer, patches: NDArray[np.intp], token: int) -> Ints:
         """Sizes of the same coefficients in related pictures, [n, TOKEN]."""
@@ -281,8 +290,8 @@ def make_layers(frames_of: list[int], grid: tuple[int, int]) -> tuple[list[Layer
         frequency).
     """
     rows, columns = grid
-    layers = [Layer(0, (1, -(-rows // 4), -(-columns // 4), 3), [None]), Layer(1, (1, rows, columns, 24), [None])]
-    pictures = [[("canvas", 0, 0)], [("canvas", 0, 0)]]
+    layers = [Layer(0, (1, rows, columns, 24), [None])]
+    pictures = [[("key", 0, 0)]]
     where: dict[tuple[str, int, int], tuple[int, int]] = {}
     anchors = len(frames_of) + 1
 

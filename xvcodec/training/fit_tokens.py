@@ -68,9 +68,9 @@ class Collector:
             self._keep(self.flags, "flag", asked.features, group, group * PLANES + asked.plane, symbols != 0)
             return
         state = np.broadcast_to(np.asarray(asked.context[1][1]), known.shape)
-        group = kind * STATES + state
+        group = (kind * STATES + state) * MOST + token
         place = np.arange(asked.part.start, asked.part.stop)
-        bias = (group * MOST + token) * TOKEN + place
+        bias = group * TOKEN + place
         new = ~known
         self._keep(self.signs, "sign", asked.features[new], group[new], bias[new], symbols.reshape(known.shape)[new] != 0)
 
@@ -86,7 +86,7 @@ class Collector:
 
     def fitted(self) -> Arrays:
         """Weights and biases of flags and of signs."""
-        flags, signs = ((len(KINDS), MOST), (len(KINDS), STATES))
+        flags, signs = ((len(KINDS), MOST), (len(KINDS), STATES, MOST))
         return (_fit(self.flags, "flag", self.arrays, flags, len(FLAG_FEATURES))
                 | _fit(self.signs, "sign", self.arrays, signs, len(SIGN_FEATURES)))
 
