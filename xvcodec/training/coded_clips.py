@@ -18,7 +18,7 @@ from torch import Tensor
 from xvcodec.codec.family import Planes
 from xvcodec.codec.hivae import HivaeCodec
 from xvcodec.codec.session import Session
-from xvcodec.models.fine_painter import halves
+from xvcodec.models.painter import halves
 from xvcodec.models.weights import LoadedModel
 from xvcodec.options import TUNES
 from xvcodec.training.data import Clips

@@ -19,8 +19,8 @@ from torch.nn import functional as F
 
 from xvcodec.codec.structure import dissimilarity
 from xvcodec.families import family
-from xvcodec.models.fine_painter import unit_of, wholes
 from xvcodec.models.hivae import HIVAE, Hivae
+from xvcodec.models.painter import unit_of, wholes
 from xvcodec.models.weights import LoadedModel, load_model
 from xvcodec.training.coded_clips import CodedClips, code_clips
 from xvcodec.training.data import Clips

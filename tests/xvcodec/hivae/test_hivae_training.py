@@ -13,7 +13,7 @@ from hivae_models import TINY, model
 
 from xvcodec.codec.structure import dissimilarity
 from xvcodec.families import family
-from xvcodec.models.fine_painter import wholes
+from xvcodec.models.painter import wholes
 from xvcodec.models.weights import LoadedModel
 from xvcodec.training import coded_clips
 from xvcodec.training.coded_clips import CodedClips, code_clips

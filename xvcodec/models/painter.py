@@ -5,7 +5,8 @@ lacks: from noise x at time 0 to a detail r at time 1 along straight lines, x(t)
 from which the velocity (r - x) / (1 - t) follows; its last layer starts at zero, so that an untrained flow changes nothing.
 
 Details are counted in units of the quantiser step, so that one network serves all qualities. Convolutions are dense: those
-are what matrix units of CPUs and GPUs are fast at (docs/experiments.md). The caption is read at an eighth.
+are what matrix units of CPUs and GPUs are fast at (docs/experiments.md). The caption is read at an eighth; there may be
+layers of a transformer, too, over patches of 8x8 pixels and with attention in windows.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from torch.nn import functional as F
 from xvcodec.models.coder import nominal_step
 from xvcodec.models.crossmodal import CHROMA
 from xvcodec.models.layers import Pointwise, TextAttention, dense
+from xvcodec.models.windows import WindowLayer
 
 PLANES = 6
 """Channels of a picture at half resolution: 4 phases of luma, two of chroma."""
@@ -28,6 +30,11 @@ UNIT = 0.1
 """Details are counted in UNIT quantiser steps of a GOP's quality: about their deviation."""
 LEAK = 0.2
 """What activations leave of values below zero."""
+Sizes = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
+"""Of a painter, as `PainterConfig` begins with them."""
+MEAN: Sizes = ((48, 2), (64, 2), (96, 2))
+FLOW: Sizes = ((48, 2), (96, 2), (128, 3))
+"""Of the painters of models that ship."""
 
 
 def halves(luma: Tensor, chroma: Tensor) -> Tensor:
@@ -46,18 +53,19 @@ def unit_of(q: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class FinePainterConfig:
+class PainterConfig:
     """Sizes of a painter at a half, a quarter and an eighth of the resolution."""
 
     fine: tuple[int, int]  # channels, and convolutions both before and after the coarser ones
     middle: tuple[int, int]
     coarse: tuple[int, int]  # channels, and convolutions
+    layers: int = 0  # of the transformer, between the caption and these convolutions
 
 
-class FinePainter(nn.Module):
+class Painter(nn.Module):
     """A picture at half resolution -> detail that is missing, [N, 6, H/2, W/2] in units of `unit_of`."""
 
-    def __init__(self, config: FinePainterConfig, text: int, drawn: bool) -> None:
+    def __init__(self, config: PainterConfig, text: int, drawn: bool) -> None:
         super().__init__()
         fine, middle, coarse = config.fine[0], config.middle[0], config.coarse[0]
         self.stem = nn.Conv2d(PLANES, fine, 3)
@@ -70,6 +78,7 @@ class FinePainter(nn.Module):
         self.down, self.up = _down(fine, middle), _up(middle, fine)
         self.deeper, self.higher = _down(middle, coarse), _up(coarse, middle)
         self.attention = TextAttention(coarse, text)
+        self.layers = nn.ModuleList(WindowLayer(coarse) for _ in range(config.layers))
         self.head = nn.Conv2d(fine, PLANES, 3, padding=1)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
@@ -79,7 +88,7 @@ class FinePainter(nn.Module):
         """Look at a picture.
 
         Args:
-            planes: [N, 6, H/2, W/2] of `halves`, H and W multiples of 32. q: [N] the quality of its GOP, crf.
+            planes: [N, 6, H/2, W/2] of `halves`, H and W multiples of 32. q: [N] its quality, crf, see `unit_of`.
             text, mask: the caption.
             state, time: x [N, 6, H/2, W/2] and t [N] of a flow.
         """
@@ -89,6 +98,8 @@ class FinePainter(nn.Module):
         x = _through(x, self.first)
         middle = _through(self.down(F.pixel_unshuffle(x, 2)), self.second)
         coarse = self.attention(self.deeper(F.pixel_unshuffle(middle, 2)), tokens=text, mask=mask)
+        for layer in self.layers:
+            coarse = layer(coarse)
         middle = middle + F.pixel_shuffle(self.higher(_through(coarse, self.third)), 2)
         x = x + F.pixel_shuffle(self.up(_through(middle, self.later)), 2)
         return self.head(_open(_through(x, self.last))).float()
