@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from xvcodec.codec import painting
 from xvcodec.codec.family import GopCodec
 from xvcodec.codec.hivae import HivaeCodec
-from xvcodec.codec.painting import runs
 from xvcodec.families.base import Fitted
 from xvcodec.families.crossmodal import CrossmodalFamily
 from xvcodec.models import hivae_steps as steps
@@ -57,7 +57,7 @@ class HivaeFamily(CrossmodalFamily):
 
     def runs(self, frames: int) -> Mapping[str, tuple[float, float]]:
         """What crossmodal runs; every picture that is shown is painted, which the encoder needs only to measure."""
-        return {**super().runs(frames), **runs(frames)}
+        return {**super().runs(frames), **painting.runs(frames)}
 
     def codec(self, model: LoadedModel, runtime: Runtime) -> GopCodec:
         """See `Family.codec`."""
