@@ -235,7 +235,7 @@ class OnedvaCodec:
     @staticmethod
     def nominal(symbols: Symbols) -> float:
         """Quality that painters are told (crf): its step is the root of the threshold that the last scan leaves of a canvas
-        that moves, since errors grow with that root."""
+        that moves, since errors grow with that root: to about what painters count details in (docs/decisions.md)."""
         left = symbols.step / CANVAS * 2.0 ** (PLANES - 1 - symbols.level / 2.0)
         return min(MOST, max(0.0, quality_of(math.sqrt(left))))
 
