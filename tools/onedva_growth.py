@@ -49,10 +49,7 @@ def prefixes(codec: OnedvaCodec, planes: Planes, coding: Coding, ways: list[str]
         row = {"tokens": float(tokens), "plain": decibel(Planes(*rough.planes()), planes)}
         for way in ways:
             guide = Guide(torch.zeros(1, 0, 96), torch.zeros(1, 0), steps=int(way))
-            parts = [codec.painted(rough[at : at + 4], at, codec.level(symbols), guide)
-                     for at in range(0, symbols.frames, 4)]
-            made = Planes(torch.cat([each.luma for each in parts]), torch.cat([each.chroma for each in parts]))
-            row[way] = decibel(made, planes)
+            row[way] = decibel(codec.painted(rough, codec.nominal(symbols), guide), planes)
         rows.append(row)
     return rows
 

@@ -29,7 +29,7 @@ from xvcodec.codec.crossmodal import CrossmodalCodec, Symbols
 from xvcodec.codec.family import CodedGop, Guide, PassStream, Planes, ReadStream
 from xvcodec.codec.field_contexts import COMPONENTS
 from xvcodec.codec.fields import decode_fields, encode_apart
-from xvcodec.codec.hivae_paint import paint
+from xvcodec.codec.painting import paint
 from xvcodec.codec.shifts import tables_of
 from xvcodec.codec.structure import dissimilarity
 from xvcodec.models.crossmodal import BETWEEN

@@ -32,14 +32,15 @@ from xvcodec.codec.family import (
 from xvcodec.codec.field_contexts import COMPONENTS
 from xvcodec.codec.fields import FieldContexts, decode_fields, encode_fields
 from xvcodec.codec.onedva_bands import Members, bands_of, closed, coefficients, fineness, search
-from xvcodec.codec.onedva_paint import painted
 from xvcodec.codec.onedva_progress import Progress
+from xvcodec.codec.painting import paint
 from xvcodec.codec.shifts import Prices
 from xvcodec.codec.token_contexts import PLANES, Bytes, Ints, TokenContexts
 from xvcodec.codec.tokens import Asked, Layer, Walk, make_layers, values
 from xvcodec.errors import UsageError
 from xvcodec.models import chain
 from xvcodec.models.chain import BETWEEN, CANVAS, Bands, Motion, Pictures, chunks_of
+from xvcodec.models.coder import quality_of
 from xvcodec.models.patches import CHROMA, TOKEN
 from xvcodec.models.warp import BLOCK
 from xvcodec.models.weights import LoadedModel
@@ -51,6 +52,10 @@ MOTION = 1.0
 """Quantiser step that motion is searched for, in thresholds of the quality."""
 PRICE = 0.05
 """Squared error that a bit is worth, in squared thresholds."""
+DRAWN = 0.75
+"""Share of what the flow draws that is added, as it usually is in hivae."""
+MOST = 120.0
+"""Quality that painters are told at most, of pictures of which hardly anything is there."""
 
 
 def threshold(quality: float) -> float:
@@ -216,7 +221,7 @@ class OnedvaCodec:
         """Pictures in display order, some at a time."""
         made = self.unpainted(symbols)
         for start in range(0, symbols.frames, 4):
-            yield self.painted(made[start : start + 4], start, self.level(symbols), guide)
+            yield self.painted(made[start : start + 4], self.nominal(symbols), guide)
 
     def unpainted(self, symbols: Symbols) -> Pictures:
         """Pictures as the tokens tell them."""
@@ -228,17 +233,18 @@ class OnedvaCodec:
         return chain.pictures_of(bands, self._motion(symbols.fields, frames))
 
     @staticmethod
-    def level(symbols: Symbols) -> float:
-        """The painter's level, see `unit_of`, after the last scan: of the threshold of a canvas that moves."""
-        plane = PLANES - 1 - symbols.level / 2.0
-        return min(63.0, max(0.0, 4.0 * (plane + math.log2(symbols.step / CANVAS) + 8.0)))
+    def nominal(symbols: Symbols) -> float:
+        """Quality that painters are told (crf): its step is the root of the threshold that the last scan leaves of a canvas
+        that moves, since errors grow with that root: to about what painters count details in (docs/decisions.md)."""
+        left = symbols.step / CANVAS * 2.0 ** (PLANES - 1 - symbols.level / 2.0)
+        return min(MOST, max(0.0, quality_of(math.sqrt(left))))
 
     def _here(self, pictures: Pictures) -> Pictures:
         return Pictures(pictures.luma.to(self.runtime.device), pictures.chroma.to(self.runtime.device))
 
-    def painted(self, rough: Pictures, start: int, level: float, guide: Guide) -> Planes:
-        """See `xvcodec.codec.onedva_paint`."""
-        return painted(self.runtime, rough, start, level, guide)
+    def painted(self, rough: Pictures, quality: float, guide: Guide) -> Planes:
+        """Pictures as they are shown; `quality` as `nominal` gives it."""
+        return paint(self.runtime, Planes(*rough.planes()), quality, guide, DRAWN)
 
     def _motion(self, fields: Ints, frames: int) -> Motion:
         return Motion(torch.from_numpy(fields.astype(np.float32)).to(self.runtime.device), frames)

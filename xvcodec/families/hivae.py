@@ -9,13 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from xvcodec.codec import painting
 from xvcodec.codec.family import GopCodec
 from xvcodec.codec.hivae import HivaeCodec
 from xvcodec.families.base import Fitted
 from xvcodec.families.crossmodal import CrossmodalFamily
 from xvcodec.models import hivae_steps as steps
 from xvcodec.models.base import Model
-from xvcodec.models.hivae import STEPS, Hivae, HivaeConfig
+from xvcodec.models.hivae import Hivae, HivaeConfig
 from xvcodec.models.weights import LoadedModel, load_model
 from xvcodec.runtime.base import Runtime
 
@@ -56,8 +57,7 @@ class HivaeFamily(CrossmodalFamily):
 
     def runs(self, frames: int) -> Mapping[str, tuple[float, float]]:
         """What crossmodal runs; every picture that is shown is painted, which the encoder needs only to measure."""
-        painted = {"paint.mean": (0.0, float(frames)), "paint.flow": (0.0, float(frames * STEPS))}
-        return {**super().runs(frames), **painted}
+        return {**super().runs(frames), **painting.runs(frames)}
 
     def codec(self, model: LoadedModel, runtime: Runtime) -> GopCodec:
         """See `Family.codec`."""

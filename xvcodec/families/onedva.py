@@ -12,13 +12,14 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from torch import Tensor, nn
 
+from xvcodec.codec import painting
 from xvcodec.codec.family import GopCodec
 from xvcodec.codec.fields import FieldContexts
 from xvcodec.codec.onedva import Contexts, OnedvaCodec
 from xvcodec.codec.token_contexts import TokenContexts, tables
 from xvcodec.errors import ModelError
 from xvcodec.families.base import Family, Fitted, same_edition
-from xvcodec.models import onedva_steps as steps
+from xvcodec.models import painter_steps as steps
 from xvcodec.models.base import Model
 from xvcodec.models.onedva import EDITION, OneDva, OneDvaConfig
 from xvcodec.models.weights import LoadedModel, load_model, shipped
@@ -77,11 +78,11 @@ class OnedvaFamily(Family):
     def output_shapes(self, model: Model, step: str, inputs: Sequence[Tensor]) -> list[tuple[int, ...]]:
         """See `Family.output_shapes`."""
         assert isinstance(model, OneDva)
-        return steps.output_shapes(model, step, inputs)
+        return steps.output_shapes(step, inputs)
 
     def runs(self, frames: int) -> Mapping[str, tuple[float, float]]:
-        """Every frame is painted once. The loop is open: encoding paints nothing."""
-        return {"paint": (0.0, float(frames))}
+        """Every frame is painted, by decoders alone."""
+        return painting.runs(frames)
 
     def codec(self, model: LoadedModel, runtime: Runtime) -> GopCodec:
         """See `Family.codec`."""

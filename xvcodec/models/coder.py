@@ -42,6 +42,13 @@ def nominal_step(q: Tensor) -> Tensor:
 
 OCTAVE = 63.0 / 3.4 * math.log(2.0)
 """crf that double the step."""
+
+
+def quality_of(step: float) -> float:
+    """The inverse of `nominal_step`: quality of a step in picture units."""
+    return OCTAVE * math.log2(step / 0.012)
+
+
 FINER_CHROMA = 0.85
 """Steps of chroma in predicted pictures against those of luma. In files of six clips this and steps that rise with
 frequency: -0.6 % bits at equal PSNR-RGB, -1.4 % at equal MS-SSIM."""

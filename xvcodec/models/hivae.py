@@ -3,7 +3,7 @@
 It codes as crossmodal does, on to much coarser steps: a key frame; then two hierarchical motion latents:
   global: anchors a chunk apart, each predicted from the anchor before it: slow, large motion, and what it does not explain;
   detail: the frames between, each predicted from both anchors: how they leave the straight path, and what remains.
-What the paper's decoder is stands behind the loop (`xvcodec.models.fine_painter`): a mean prediction of the picture, and a
+What the paper's decoder is stands behind the loop (`xvcodec.models.painter`): a mean prediction of the picture, and a
 rectified flow that draws what is lost.
 """
 
@@ -13,10 +13,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from xvcodec.models.crossmodal import FAST, Crossmodal, CrossmodalConfig
-from xvcodec.models.fine_painter import FinePainter, FinePainterConfig
+from xvcodec.models.painter import FLOW, MEAN, Painter, PainterConfig, Sizes
 
-Sizes = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
-"""Of a painter, as `FinePainterConfig` has them."""
 COARSEST = 88.0
 """Quality (crf) of the coarsest areas: beyond 63, where crossmodal ends, steps grow on as before."""
 
@@ -26,8 +24,8 @@ class HivaeConfig(CrossmodalConfig):
     """Sizes of a hivae model."""
 
     family: ClassVar[str] = "hivae"
-    mean: Sizes = ((48, 2), (64, 2), (96, 2))
-    flow: Sizes = ((48, 2), (96, 2), (128, 3))
+    mean: Sizes = MEAN
+    flow: Sizes = FLOW
 
 
 def like(config: CrossmodalConfig, name: str) -> HivaeConfig:
@@ -36,9 +34,6 @@ def like(config: CrossmodalConfig, name: str) -> HivaeConfig:
 
 
 HIVAE = like(FAST, "hivae")
-STEPS = 1
-"""Of the flow, unless a decoder is asked for others."""
-
 
 class Hivae(Crossmodal):
     """The three coders of crossmodal, and what paints their pictures."""
@@ -49,5 +44,5 @@ class Hivae(Crossmodal):
         super().__init__(config)
         for coder in (self.key, self.anchor, self.between):
             coder.log_step.endless = True
-        self.mean = FinePainter(FinePainterConfig(*config.mean), config.text, drawn=False)
-        self.flow = FinePainter(FinePainterConfig(*config.flow), config.text, drawn=True)
+        self.mean = Painter(PainterConfig(*config.mean), config.text, drawn=False)
+        self.flow = Painter(PainterConfig(*config.flow), config.text, drawn=True)

@@ -1,11 +1,12 @@
-"""What stands behind the loop: dense convolutions at a quarter of the resolution, with the caption at an eighth.
+"""What stands behind the loop: networks that see a decoded picture at a half, a quarter and an eighth of the resolution.
 
-Two of them. `mean` adds what the decoded picture lacks on average. `flow` is a rectified flow (Liu et al., 2022) for the
-rest: from noise x at time 0 to a detail r at time 1 along straight lines, x(t) = t r + (1 - t) x(0). It predicts r itself,
-from which the velocity (r - x) / (1 - t) follows; its last layer starts at zero, so that an untrained flow ends at the mean.
+Two of them. `mean` adds what the decoded picture lacks on average. `flow` is a rectified flow (Liu et al., 2022) for what it
+lacks: from noise x at time 0 to a detail r at time 1 along straight lines, x(t) = t r + (1 - t) x(0). It predicts r itself,
+from which the velocity (r - x) / (1 - t) follows; its last layer starts at zero, so that an untrained flow changes nothing.
 
-Both see pictures in units of the quantiser step, so that one network serves all qualities. Where a position is 4x4 pixels,
-convolutions are wide and few, which is what matrix units of CPUs and GPUs are fast at (docs/experiments.md).
+Details are counted in units of the quantiser step, so that one network serves all qualities. Convolutions are dense: those
+are what matrix units of CPUs and GPUs are fast at (docs/experiments.md). The caption is read at an eighth; there may be
+layers of a transformer, too, over patches of 8x8 pixels and with attention in windows.
 """
 
 from __future__ import annotations
@@ -18,63 +19,67 @@ from torch.nn import functional as F
 
 from xvcodec.models.coder import nominal_step
 from xvcodec.models.crossmodal import CHROMA
-from xvcodec.models.layers import Knots, Pointwise, TextAttention, dense
+from xvcodec.models.layers import Pointwise, TextAttention, dense
+from xvcodec.models.windows import WindowLayer
 
-PLANES = 24
-"""Channels of a picture at a quarter of the resolution: 16 phases of luma, 4 of each chroma plane."""
-SIDE = 4
-"""Pixels on a side of a position."""
-UNIT = 0.15
-"""Details are counted in UNIT quantiser steps of the picture's quality: about their deviation at low rates."""
-FLAT = 4
-"""Side of the squares, in positions, whose mean is taken off: painters see details, not brightness."""
-REACH = 20.0
-"""Inputs are clamped to +-REACH units."""
+PLANES = 6
+"""Channels of a picture at half resolution: 4 phases of luma, two of chroma."""
+SIDE = 8
+"""Positions at half resolution on a side of the transform's largest patches: networks are told where they are in one."""
+UNIT = 0.1
+"""Details are counted in UNIT quantiser steps of a GOP's quality: about their deviation."""
 LEAK = 0.2
 """What activations leave of values below zero."""
+Sizes = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
+"""Of a painter, as `PainterConfig` begins with them."""
+MEAN: Sizes = ((48, 2), (64, 2), (96, 2))
+FLOW: Sizes = ((48, 2), (96, 2), (128, 3))
+"""Of the painters of models that ship."""
 
 
-def quarters(luma: Tensor, chroma: Tensor) -> Tensor:
-    """Planes [N, 1, H, W] and [N, 2, H/2, W/2] -> [N, 24, H/4, W/4]: their phases side by side, chroma scaled."""
-    return torch.cat((F.pixel_unshuffle(luma, SIDE), F.pixel_unshuffle(chroma * CHROMA, SIDE // 2)), dim=1)
+def halves(luma: Tensor, chroma: Tensor) -> Tensor:
+    """Planes [N, 1, H, W] and [N, 2, H/2, W/2] -> [N, 6, H/2, W/2]: phases of luma, then chroma, scaled."""
+    return torch.cat((F.pixel_unshuffle(luma, 2), chroma * CHROMA), dim=1)
 
 
 def wholes(planes: Tensor) -> tuple[Tensor, Tensor]:
-    """The inverse of `quarters`."""
-    phases = SIDE * SIDE
-    return F.pixel_shuffle(planes[:, :phases], SIDE), F.pixel_shuffle(planes[:, phases:], SIDE // 2) / CHROMA
+    """The inverse of `halves`."""
+    return F.pixel_shuffle(planes[:, :4], 2), planes[:, 4:] / CHROMA
 
 
 def unit_of(q: Tensor) -> Tensor:
-    """What details are counted in, [N, 1, 1, 1] in picture units."""
+    """What details are counted in at quality q [N], [N, 1, 1, 1] in picture units."""
     return (nominal_step(q) * UNIT)[:, None, None, None]
 
 
 @dataclass(frozen=True)
 class PainterConfig:
-    """Sizes of a painter."""
+    """Sizes of a painter at a half, a quarter and an eighth of the resolution."""
 
-    width: int  # channels of all convolutions
-    fine: int  # convolutions at 1/4 before the coarse ones, and again after them
-    coarse: int  # convolutions at 1/8
+    fine: tuple[int, int]  # channels, and convolutions both before and after the coarser ones
+    middle: tuple[int, int]
+    coarse: tuple[int, int]  # channels, and convolutions
+    layers: int = 0  # of the transformer, between the caption and these convolutions
 
 
 class Painter(nn.Module):
-    """Planes at a quarter of the resolution -> detail that is missing, [N, 24, H/4, W/4] in units of `unit_of`."""
+    """A picture at half resolution -> detail that is missing, [N, 6, H/2, W/2] in units of `unit_of`."""
 
     def __init__(self, config: PainterConfig, text: int, drawn: bool) -> None:
         super().__init__()
-        width = config.width
-
-        def convolutions(count: int) -> nn.ModuleList:
-            return nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(count))
-
-        self.stem = nn.Conv2d(2 * PLANES + 1 if drawn else PLANES, width, 3, padding=1)
-        self.tone = Knots(torch.ones(width))
-        self.fine, self.coarse, self.last = (convolutions(count) for count in (config.fine, config.coarse, config.fine))
-        self.down, self.up = Pointwise(4 * width, width), Pointwise(width, 4 * width)
-        self.attention = TextAttention(width, text)
-        self.head = nn.Conv2d(width, PLANES, 3, padding=1)
+        fine, middle, coarse = config.fine[0], config.middle[0], config.coarse[0]
+        self.stem = nn.Conv2d(PLANES, fine, 3)
+        self.place = nn.Parameter(torch.randn(1, fine, SIDE, SIDE) * 0.1)
+        self.level = nn.Parameter(torch.randn(1, fine, 1, 1) * 0.1)
+        self.state = nn.Conv2d(PLANES + 1, fine, 3, padding=1) if drawn else None
+        self.first, self.last = _convolutions(*config.fine), _convolutions(*config.fine)
+        self.second, self.later = _convolutions(*config.middle), _convolutions(*config.middle)
+        self.third = _convolutions(*config.coarse)
+        self.down, self.up = _down(fine, middle), _up(middle, fine)
+        self.deeper, self.higher = _down(middle, coarse), _up(coarse, middle)
+        self.attention = TextAttention(coarse, text)
+        self.layers = nn.ModuleList(WindowLayer(coarse) for _ in range(config.layers))
+        self.head = nn.Conv2d(fine, PLANES, 3, padding=1)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
 
@@ -83,17 +88,43 @@ class Painter(nn.Module):
         """Look at a picture.
 
         Args:
-            planes: [N, 24, H/4, W/4] of `quarters`. q: [N] the quality that the picture was coded at.
+            planes: [N, 6, H/2, W/2] of `halves`, H and W multiples of 32. q: [N] its quality, crf, see `unit_of`.
             text, mask: the caption.
-            state, time: x [N, 24, H/4, W/4] and t [N] of a flow.
+            state, time: x [N, 6, H/2, W/2] and t [N] of a flow.
         """
-        seen = [((planes - _flat(planes)) / unit_of(q)).clamp(-REACH, REACH)]
-        if state is not None and time is not None:
-            seen += [state, time[:, None, None, None].expand(-1, 1, *state.shape[2:])]
-        x = _deeper(self.stem(dense(*seen)) * self.tone(q), self.fine)
-        coarse = self.attention(self.down(F.pixel_unshuffle(x, 2)), tokens=text, mask=mask)
-        x = x + F.pixel_shuffle(self.up(_deeper(coarse, self.coarse)), 2)
-        return self.head(_open(_deeper(x, self.last))).float()
+        x = self._seen(planes, unit_of(q))
+        if self.state is not None and state is not None and time is not None:
+            x = x + self.state(dense(state, time[:, None, None, None].expand(-1, 1, *state.shape[2:])))
+        x = _through(x, self.first)
+        middle = _through(self.down(F.pixel_unshuffle(x, 2)), self.second)
+        coarse = self.attention(self.deeper(F.pixel_unshuffle(middle, 2)), tokens=text, mask=mask)
+        for layer in self.layers:
+            coarse = layer(coarse)
+        middle = middle + F.pixel_shuffle(self.higher(_through(coarse, self.third)), 2)
+        x = x + F.pixel_shuffle(self.up(_through(middle, self.later)), 2)
+        return self.head(_open(_through(x, self.last))).float()
+
+    def _seen(self, planes: Tensor, unit: Tensor) -> Tensor:
+        """The first layer, whose weights add up to zero for luma and each plane of chroma: it sees no brightness."""
+        weight = torch.cat([part - part.mean((1, 2, 3), keepdim=True)
+                            for part in self.stem.weight.split((PLANES - 2, 1, 1), dim=1)], dim=1)
+        x = F.conv2d(dense(F.pad(planes, (1, 1, 1, 1), mode="replicate")), weight)
+        assert self.stem.bias is not None
+        place = (self.place + self.stem.bias[:, None, None]).contiguous(memory_format=torch.channels_last)
+        tiled = place.repeat(1, 1, planes.shape[-2] // SIDE, planes.shape[-1] // SIDE)
+        return x * (1.0 / unit).to(x.dtype) + dense(tiled + self.level * (unit / UNIT).log()).to(x.dtype)
+
+
+def _convolutions(width: int, count: int) -> nn.ModuleList:
+    return nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(count))
+
+
+def _down(inputs: int, outputs: int) -> Pointwise:
+    return Pointwise(4 * inputs, outputs)
+
+
+def _up(inputs: int, outputs: int) -> Pointwise:
+    return Pointwise(inputs, 4 * outputs)
 
 
 def _open(x: Tensor) -> Tensor:
@@ -101,17 +132,8 @@ def _open(x: Tensor) -> Tensor:
     return F.leaky_relu(x, LEAK)
 
 
-def _deeper(x: Tensor, convolutions: nn.ModuleList) -> Tensor:
+def _through(x: Tensor, convolutions: nn.ModuleList) -> Tensor:
     """Residual convolutions."""
     for convolution in convolutions:
         x = x + convolution(_open(x))
     return x
-
-
-def _flat(planes: Tensor) -> Tensor:
-    """Brightness and colour of the surroundings of each position, the same for all phases of a plane."""
-    phases = SIDE * SIDE
-    means = [part.mean(1, keepdim=True) for part in planes.split((phases, phases // 4, phases // 4), dim=1)]
-    smooth = F.interpolate(F.avg_pool2d(torch.cat(means, dim=1), FLAT), scale_factor=float(FLAT), mode="bilinear")
-    luma, blue, red = smooth.split(1, dim=1)
-    return torch.cat((luma.expand(-1, phases, -1, -1), *(each.expand(-1, phases // 4, -1, -1) for each in (blue, red))), 1)

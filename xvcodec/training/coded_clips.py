@@ -1,12 +1,13 @@
-"""Clips as a decoder of the hivae family has them before it paints, coded once by the real codec and kept in a folder.
+"""Clips as a decoder has them before it paints, coded once by the real codec of a family and kept in a folder.
 
-`coded.bin` holds pictures of `SIZE` x `SIZE` pixels as 4:2:0 levels (uint8), of each GOP first all sources, then all decoded
-ones; `coded.jsonl` has a line for each GOP. Training may begin while more are coded.
+`coded-<family>.bin` holds pictures of `SIZE` x `SIZE` pixels as 4:2:0 levels (uint8), of each GOP first all sources, then
+all decoded ones; `coded-<family>.jsonl` has a line for each GOP. Training may begin while more are coded.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,49 +17,49 @@ import torch
 from torch import Tensor
 
 from xvcodec.codec.family import Planes
-from xvcodec.codec.hivae import HivaeCodec
-from xvcodec.codec.session import Session
-from xvcodec.models.fine_painter import halves
-from xvcodec.models.weights import LoadedModel
-from xvcodec.options import TUNES
+from xvcodec.models.painter import halves
 from xvcodec.training.data import Clips
 
 SIZE, CHUNKS = 256, 6
 """Side of the crops that are coded, and chunks of four frames in each: GOPs of 25 frames."""
-QUALITIES = (44.0, 62.0)
-"""Clips are coded at a quality (crf) drawn from here."""
 AREA = SIZE * SIZE
 KEPT = 10
-"""Every so manieth clip, and so manieth GOP, is kept for measuring."""
+"""Every so manieth clip, and whatever is coded of it, is kept for measuring."""
+Coded = Callable[[Planes, np.random.Generator], list[tuple[Planes, float]]]
+"""Codes a clip: ways in which a decoder may have it, and for each the quality that painters are told (crf)."""
 
 
 @torch.inference_mode()
-def code_clips(model: LoadedModel, clips: Clips, folder: Path, count: int) -> None:
-    """Code crops of clips until the folder holds `count` GOPs."""
-    session = Session.open(model, "constriction", None, "torch", "cpu")
-    codec, guide = session.codec, session.guidance("")
-    assert isinstance(codec, HivaeCodec)
+def code_clips(coded: Coded, clips: Clips, folder: Path, name: str, count: int) -> None:
+    """Code crops of clips until a folder holds enough.
+
+    Args:
+        coded: see `Coded`. clips: their generator begins anew, by what is there already.
+        name: of the family. count: GOPs; a clip in two ways is two of them.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    done = len(_notes(folder))
+    notes = _notes(folder, name)
+    done, clip = len(notes), notes[-1]["clip"] + 1 if notes else 0
     clips.rng = np.random.default_rng((done, 5))
     known, kept = clips.apart(KEPT)
-    with open(folder / "coded.bin", "ab") as sink, open(folder / "coded.jsonl", "a") as log:
-        for number in range(done, count):
-            batch = (known if number % KEPT else kept).clips(1, CHUNKS, SIZE)
-            planes, quality = Planes(batch.luma[0], batch.chroma[0]), float(clips.rng.uniform(*QUALITIES))
-            analysis = codec.analyse(planes, quality, guide, str(clips.rng.choice(TUNES)))
-            decoded = codec.unpainted(planes, analysis, quality, guide).decoded()
-            note = {"at": sink.tell(), "frames": len(planes.luma), "quality": codec.nominal(quality),
-                    "caption": batch.captions[0]}
-            for each in (planes, decoded):
-                both = torch.cat((each.luma.flatten(1), each.chroma.flatten(1)), dim=1)
-                sink.write(((both + 0.5) * 255.0).round().clamp(0.0, 255.0).to(torch.uint8).numpy().tobytes())
-            sink.flush()
-            print(json.dumps(note), file=log, flush=True)
+    with open(folder / f"coded-{name}.bin", "ab") as sink, open(folder / f"coded-{name}.jsonl", "a") as log:
+        while done < count:
+            batch = (known if clip % KEPT else kept).clips(1, CHUNKS, SIZE)
+            planes = Planes(batch.luma[0], batch.chroma[0])
+            for decoded, quality in coded(planes, clips.rng):
+                note = {"at": sink.tell(), "frames": len(planes.luma), "quality": quality, "caption": batch.captions[0],
+                        "clip": clip}
+                for each in (planes, decoded):
+                    values = torch.cat((each.luma.flatten(1), each.chroma.flatten(1)), dim=1)
+                    sink.write(((values + 0.5) * 255.0).round().clamp(0.0, 255.0).to(torch.uint8).numpy().tobytes())
+                sink.flush()
+                print(json.dumps(note), file=log, flush=True)
+                done += 1
+            clip += 1
 
 
-def _notes(folder: Path) -> list[dict[str, Any]]:
-    path = folder / "coded.jsonl"
+def _notes(folder: Path, name: str) -> list[dict[str, Any]]:
+    path = folder / f"coded-{name}.jsonl"
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
@@ -68,17 +69,17 @@ class Pairs:
 
     truth: Tensor  # [2 N, 6, S/2, S/2] as `halves` gives them
     decoded: Tensor
-    quality: Tensor  # [2 N] of their GOPs
+    quality: Tensor  # [2 N] that painters are told
     captions: list[str]
 
 
 class CodedClips:
     """Pictures out of such a folder."""
 
-    def __init__(self, folder: Path, kept: bool = False) -> None:
-        """`kept` takes the GOPs that never train."""
-        self.notes = [note for number, note in enumerate(_notes(folder)) if (number % KEPT == 0) == kept]
-        self.store = np.memmap(folder / "coded.bin", np.uint8, "r")
+    def __init__(self, folder: Path, name: str, kept: bool = False) -> None:
+        """Those of a family, by name; `kept` takes the GOPs that never train."""
+        self.notes = [note for note in _notes(folder, name) if (note["clip"] % KEPT == 0) == kept]
+        self.store = np.memmap(folder / f"coded-{name}.bin", np.uint8, "r")
 
     def draw(self, count: int, size: int, rng: np.random.Generator) -> Pairs:
         """Crops of `count` pairs of neighbouring pictures, size x size pixels (a multiple of 32), mirrored at random."""

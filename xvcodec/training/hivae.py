@@ -1,71 +1,29 @@
-"""Training of hivae models: clips are coded by the codec itself, and the painters learn what that lost.
-
-The coders are those of a crossmodal model and stay as they are. `mean` learns by squared error and MS-SSIM. `flow` learns
-straight lines from noise to what is lost (rectified flow), and its own one and two steps from noise, judged by
-SqueezeNet's features and MS-SSIM, which is what makes few steps enough. Pictures come in pairs of neighbours with the same
-noise, and what is drawn has to change from one to the other as the clip does: flicker costs.
-"""
+"""Training of hivae models: the coders are those of a crossmodal model and stay as they are, the painters learn."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import ClassVar
+import numpy as np
 
-import torch
-from torch import Tensor
-from torch.nn import functional as F
-
-from xvcodec.codec.structure import dissimilarity
-from xvcodec.families import family
-from xvcodec.models.fine_painter import unit_of, wholes
-from xvcodec.models.hivae import HIVAE, Hivae
-from xvcodec.models.weights import LoadedModel, load_model
-from xvcodec.training.coded_clips import CodedClips, code_clips
+from xvcodec.codec.family import GopCodec, Planes
+from xvcodec.codec.guidance import Guidance
+from xvcodec.codec.hivae import HivaeCodec
+from xvcodec.models.hivae import HIVAE
+from xvcodec.models.weights import load_model
+from xvcodec.options import TUNES
+from xvcodec.training.coded_clips import Coded
 from xvcodec.training.data import Clips
-from xvcodec.training.features import Features, rgb_of
-from xvcodec.training.recipe import Recipe
-from xvcodec.training.task import Figures, Task, Texts
+from xvcodec.training.painting import PainterRecipe, PainterTask
 
-LINES, TWICE = 0, 2
-"""Of every eight steps of the flow one learns straight lines, one is judged after two steps, the others after one."""
-ROUND = 8
-RENEW = 400
-"""Steps after which clips that were coded meanwhile come in."""
-
-
-@dataclass(frozen=True)
-class HivaeRecipe(Recipe):
-    """How a hivae model is trained. `batch` counts pairs of pictures."""
-
-    motion: ClassVar[bool] = False
-    parts: tuple[str, ...] = ("mean", "flow")  # which painters learn: one on each of two machines is as good
-    gops: int = 100  # coded before training begins, unless the cache holds them
-    features: float = 1.0  # weight of a SqueezeNet distance against a squared error of one unit
-    change: float = 0.5  # weight of the squared error of changes from picture to picture
-    structure: float = 10.0  # weight of the dissimilarity (MS-SSIM) of either painter's luma
-
-
+QUALITIES = (44.0, 62.0)
+"""Clips are coded at a quality (crf) drawn from here."""
 RECIPES = {
-    "hivae-cpu": HivaeRecipe(HIVAE, minutes=60, batch=6, size=128, rate=1e-3, fall=0.4, averaging=0.99),
-    "hivae": HivaeRecipe(HIVAE, minutes=25, batch=64, size=256, rate=1e-3, gops=1000),
+    "hivae-cpu": PainterRecipe(HIVAE, minutes=60, batch=6, size=128, rate=1e-3, fall=0.4, averaging=0.99),
+    "hivae": PainterRecipe(HIVAE, minutes=25, batch=64, size=256, rate=1e-3, gops=1000),
 }
 
 
-class HivaeTask(Task):
-    """Pictures out of clips that were coded before."""
-
-    recipe: HivaeRecipe
-    model: Hivae
-
-    def __init__(self, recipe: HivaeRecipe, model: Hivae, device: torch.device) -> None:
-        super().__init__(recipe, model, device)
-        model.requires_grad_(False)
-        for part in recipe.parts:
-            getattr(model, part).requires_grad_(True)
-        self.features = Features(device)
-        self.steps = 0
+class HivaeTask(PainterTask):
+    """See `PainterTask`."""
 
     def start(self, clips: Clips) -> None:
         """The coders are some that are trained already."""
@@ -73,62 +31,14 @@ class HivaeTask(Task):
 
         self.model.load_state_dict(load_model(CODES_LIKE).module.state_dict(), strict=False)
 
-    def step(self, clips: Clips, texts: Texts, update: Callable[[], None]) -> Figures:
-        """One batch for each painter that learns."""
-        if self.steps == 0:
-            fitted = family("hivae").fitted(None)
-            code_clips(LoadedModel("", self.model, fitted.tables, fitted.extras, b"", Path()), clips, clips.cache,
-                       self.recipe.gops)
-        if self.steps % RENEW == 0:
-            self.coded = CodedClips(clips.cache)
-        pairs = self.coded.draw(self.recipe.batch, self.recipe.size, clips.rng)
-        truth, decoded, q = (each.to(self.device) for each in (pairs.truth, pairs.decoded, pairs.quality))
-        condition = (decoded, q, *texts(pairs.captions))
-        figures = {"rough": ((truth - decoded) / unit_of(q)).square().mean()}
-        with torch.autocast(self.device.type, torch.bfloat16):
-            for part in self.recipe.parts:
-                loss, found = getattr(self, f"_{part}")(condition, truth)
-                loss.backward()
-                figures |= found
-        update()
-        self.steps += 1
-        return Figures(figures, self.recipe.size**2 * len(q))
+    def coded(self, codec: GopCodec) -> Coded:
+        """See `PainterTask`: at any quality, tuned for either."""
+        assert isinstance(codec, HivaeCodec)
+        guide = Guidance(None, self.model.config.text, codec.runtime.device)("")
 
-    def _mean(self, condition: tuple[Tensor, ...], truth: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """The mean prediction."""
-        decoded, q = condition[:2]
-        mean = decoded + self.model.mean(*condition) * unit_of(q)
-        error, unlike = ((truth - mean) / unit_of(q)).square().mean(), dissimilarity(wholes(mean)[0], wholes(truth)[0])
-        return error + self.recipe.structure * unlike, {"mean_loss": error.detach(), "mean_unlike": unlike.detach()}
+        def code(planes: Planes, rng: np.random.Generator) -> list[tuple[Planes, float]]:
+            quality = float(rng.uniform(*QUALITIES))
+            analysis = codec.analyse(planes, quality, guide, str(rng.choice(TUNES)))
+            return [(codec.unpainted(planes, analysis, quality, guide).decoded(), codec.nominal(quality))]
 
-    def _flow(self, condition: tuple[Tensor, ...], truth: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Lines, or what is drawn."""
-        missing = (truth - condition[0]) / unit_of(condition[1])
-        return (self._lines if self.steps % ROUND == LINES else self._drawn)(condition, missing, truth)
-
-    def _lines(self, condition: tuple[Tensor, ...], missing: Tensor, truth: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Rectified flow: what is missing, seen from somewhere on the line that leads to it from noise."""
-        time = torch.rand(len(missing), device=missing.device)
-        along = torch.lerp(torch.randn_like(missing), missing, time[:, None, None, None])
-        loss = F.mse_loss(self.model.flow(*condition, along, time), missing)
-        return loss, {"lines_loss": loss.detach()}
-
-    def _drawn(self, condition: tuple[Tensor, ...], missing: Tensor, truth: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """A picture drawn in one or two steps, as a viewer sees it."""
-        count = len(missing)
-        state = torch.randn_like(missing[::2]).repeat_interleave(2, dim=0)  # the same for both pictures of a pair
-        time = state.new_zeros(count)
-        twice = self.steps % ROUND == TWICE
-        if twice:
-            with torch.no_grad():
-                state, time = torch.lerp(state, self.model.flow(*condition, state, time), 0.5), time + 0.5
-        detail = self.model.flow(*condition, state, time)
-        decoded, q = condition[:2]
-        drawn, wanted = (wholes(planes[::2]) for planes in (decoded + detail * unit_of(q), truth))  # one of each pair
-        seen, unlike = self.features(rgb_of(*drawn), rgb_of(*wanted)), dissimilarity(drawn[0], wanted[0])
-        off = detail - missing
-        stay, change = off.square().mean(), (off[1::2] - off[::2]).square().mean()
-        loss = self.recipe.features * seen + stay + self.recipe.change * change + self.recipe.structure * unlike
-        name = "twice" if twice else "once"
-        return loss, {f"{name}_loss": loss.detach(), f"{name}_seen": seen.detach(), f"{name}_error": stay.detach(),
-                      f"{name}_change": change.detach(), f"{name}_unlike": unlike.detach()}
+        return code

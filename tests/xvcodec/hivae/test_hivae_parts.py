@@ -1,4 +1,4 @@
-"""Parts of the hivae codec: searches, qualities beyond crossmodal's, noise, and what an untrained painter does."""
+"""Parts of the hivae codec: searches, qualities beyond crossmodal's, and noise."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from xvcodec.codec.hivae import LOW, STEP, Searches
 from xvcodec.codec.noise import noise
 from xvcodec.families import family
 from xvcodec.models.coder import nominal_step
-from xvcodec.models.fine_painter import FinePainter, FinePainterConfig, halves, wholes
 from xvcodec.models.hivae import COARSEST, Hivae
 from xvcodec.models.layers import KNOTS, Knots
 from xvcodec.models.weights import load_model
@@ -63,20 +62,3 @@ def test_noise_is_the_same_everywhere() -> None:
 
 
 GOLDEN = "cbb5f33ffaee0265"
-
-
-def test_an_untrained_painter_changes_nothing_and_planes_come_back() -> None:
-    planes = torch.rand(1, 6, 16, 32) - 0.5
-    assert torch.allclose(halves(*wholes(planes)), planes, atol=1e-6)
-    painter = FinePainter(FinePainterConfig((4, 1), (6, 1), (8, 1)), 8, drawn=True)
-    q, text, mask = torch.full((1,), 50.0), torch.rand(1, 2, 8), torch.ones(1, 2)
-    assert not painter(planes, q, text, mask, torch.randn(1, 6, 16, 32), torch.zeros(1)).any()
-
-
-def test_a_painter_sees_detail_and_not_brightness() -> None:
-    painter = FinePainter(FinePainterConfig((4, 1), (6, 1), (8, 1)), 8, drawn=False)
-    torch.nn.init.normal_(painter.head.weight)
-    planes, more = torch.rand(1, 6, 16, 32) - 0.5, torch.tensor([0.2] * 4 + [0.1, -0.1]).view(1, 6, 1, 1)
-    rest = torch.full((1,), 50.0), torch.rand(1, 2, 8), torch.ones(1, 2)
-    found = painter(planes, *rest)
-    assert found.any() and torch.allclose(painter(planes + more, *rest), found, atol=1e-4)

@@ -15,7 +15,8 @@ from xvcodec.media import Frame, VideoInfo, open_writer
 from xvcodec.models.onedva import OneDva, OneDvaConfig
 from xvcodec.models.weights import save_model
 
-TINY = OneDvaConfig("tiny-onedva", fine=8, width=16, blocks=2, heads=2)
+SMALL = ((4, 1), (6, 1), (8, 1))
+TINY = OneDvaConfig("tiny-onedva", mean=SMALL, flow=SMALL, layers=1)
 
 
 def model(seed: int = 3, plain: bool = False) -> OneDva:
@@ -25,13 +26,13 @@ def model(seed: int = 3, plain: bool = False) -> OneDva:
         made = OneDva(TINY).eval().requires_grad_(False)
         for parameter in made.parameters():
             if not plain and not parameter.any():
-                parameter.normal_(std=0.05 / parameter.shape[-1] ** 0.5)
+                parameter.normal_(std=0.1 / parameter.shape[-1] ** 0.5)
     return made
 
 
-def weights(folder: Path) -> Path:
-    """A model as training begins, as a file."""
-    return save_model(model(plain=True), tables(), Contexts(FieldContexts.default(), TokenContexts.default()), folder)
+def weights(folder: Path, plain: bool = True) -> Path:
+    """A model as training begins, unless it is not to be plain, as a file."""
+    return save_model(model(plain=plain), tables(), Contexts(FieldContexts.default(), TokenContexts.default()), folder)
 
 
 def clip(path: Path, width: int, height: int, frames: int, still: bool = False) -> Path:

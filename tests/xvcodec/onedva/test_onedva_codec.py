@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from onedva_models import clip
+from onedva_models import clip, weights
 from xvc_bitstream import BitstreamError, Reader, pieces
 from xvc_bitstream import UsageError as BitstreamUsageError
 
@@ -114,10 +114,16 @@ def test_a_still_clip_takes_few_tokens(tiny: Path, tmp_path: Path, source: Path)
     assert sizes[0] < sizes[1]
 
 
-def test_noise_follows_the_seed(coded: Path, tiny: Path) -> None:
-    one, again, other = (frames(coded, tiny, steps=1 + (seed == 5), seed=seed)[0] for seed in (5, 5, 6))
-    assert np.array_equal(one, again)
-    assert one.shape == other.shape
+def test_what_is_drawn_follows_the_seed_and_the_mean_does_not(source: Path, tmp_path: Path) -> None:
+    model = weights(tmp_path, plain=False)
+    xvcodec.encode(source, tmp_path / "out.xvc", xvcodec.EncodeOptions(model=str(model), crf=20.0, **TORCH))  # type: ignore[arg-type]
+
+    def same(one: tuple[int | None, int], other: tuple[int | None, int]) -> bool:
+        made = (frames(tmp_path / "out.xvc", model, steps=steps, seed=seed) for steps, seed in (one, other))
+        return all(np.array_equal(a, b) for a, b in zip(*made, strict=True))
+
+    assert same((1, 5), (1, 5)) and same((None, 5), (1, 5)) and same((0, 5), (0, 6))
+    assert not same((1, 5), (1, 6)) and not same((1, 5), (2, 5)) and not same((0, 5), (1, 5))
 
 
 def test_slow_meets_the_error_by_decoding(source: Path, tiny: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""From decoded pictures of the hivae family to what is shown: the mean prediction, and a few steps of the flow."""
+"""From decoded pictures to what is shown, where a model has painters: the mean prediction, and a few steps of the flow."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from torch import Tensor
 
 from xvcodec.codec.family import Guide, Planes
 from xvcodec.codec.noise import noise
-from xvcodec.models.fine_painter import PLANES, halves, unit_of, wholes
-from xvcodec.models.hivae import STEPS
+from xvcodec.models.painter import PLANES, halves, unit_of, wholes
 from xvcodec.runtime.base import Runtime
 
+STEPS = 1
+"""Of the flow, unless a decoder is asked for others."""
 INSTEAD = 2.0 / 3.0
 """What is drawn stands in for as much of the mean's change. At three quarters of what is drawn and half of the other, on
 clips kept from training, SqueezeNet's distance falls by 8 %, MS-SSIM rises, and the squared error stays."""
@@ -22,7 +23,7 @@ def paint(runtime: Runtime, decoded: Planes, quality: float, guide: Guide, drawn
     Every picture begins from the same noise: texture that changed from picture to picture would flicker.
 
     Args:
-        decoded: N pictures. quality: of their GOP, crf as `HivaeCodec.nominal` gives it.
+        decoded: N pictures. quality: what painters are told, crf, see `xvcodec.models.painter.unit_of`.
         guide: caption, seed, and steps of the flow (Euler); with 0 of them the mean alone.
         drawn: how much is added of what the flow draws, 0 to 1.
     """
@@ -36,6 +37,11 @@ def paint(runtime: Runtime, decoded: Planes, quality: float, guide: Guide, drawn
         mean = runtime.run("paint.mean", inputs)
         painted.append(mean if start is None else draw(runtime, inputs, mean, start, steps, drawn))
     return Planes(*(torch.cat(planes) for planes in zip(*painted, strict=True)))
+
+
+def runs(frames: int) -> dict[str, tuple[float, float]]:
+    """How often the painters run for a GOP, see `Family.runs`: to decode it, and to encode it only to measure."""
+    return {"paint.mean": (0.0, float(frames)), "paint.flow": (0.0, float(frames * STEPS))}
 
 
 def draw(runtime: Runtime, inputs: tuple[Tensor, ...], mean: tuple[Tensor, ...], state: Tensor, steps: int,

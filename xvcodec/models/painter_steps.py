@@ -1,0 +1,88 @@
+"""The painters as pure functions, for both runtimes: steps of every model that has them.
+
+Shapes, with N pictures, H and W multiples of 32: luma [N, 1, H, W], chroma [N, 2, H/2, W/2] in [-0.5, 0.5]; q [N] the
+quality that painters are told, crf; text [N, T, D] and mask [N, T]; state and detail [N, 6, H/2, W/2] in the units of
+`xvcodec.models.painter`, time [N] from 0 to 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from xvcodec.models.base import Step
+from xvcodec.models.painter import PLANES, Painter, halves, unit_of, wholes
+
+_SEEN = ("luma", "chroma", "q", "text", "mask")
+STEPS = {
+    "paint.mean": Step(_SEEN, ("out_luma", "out_chroma"), ("mean.",)),
+    "paint.flow": Step((*_SEEN, "state", "time"), ("detail",), ("flow.",)),
+}
+
+
+class Painted(Protocol):
+    """A model with painters."""
+
+    config: Any
+    mean: Painter
+    flow: Painter
+
+
+class _Part(nn.Module):
+    """A step; inputs and outputs of its `forward` as `STEPS` lists them."""
+
+    model: Painted
+
+    def __init__(self, model: Painted) -> None:
+        super().__init__()
+        self.model = model
+
+
+class Mean(_Part):
+    """A decoded picture -> what it looked like, on average."""
+
+    def forward(self, luma: Tensor, chroma: Tensor, q: Tensor, text: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """See `STEPS`."""
+        planes = halves(luma, chroma)
+        return wholes(planes + self.model.mean(planes, q, text, mask) * unit_of(q))
+
+
+class Flow(_Part):
+    """A decoded picture, and where the flow is -> the detail at its end."""
+
+    def forward(self, luma: Tensor, chroma: Tensor, q: Tensor, text: Tensor, mask: Tensor, state: Tensor,
+                time: Tensor) -> Tensor:
+        """See `STEPS`."""
+        detail: Tensor = self.model.flow(halves(luma, chroma), q, text, mask, state, time)
+        return detail
+
+
+def build_steps(model: Painted) -> dict[str, nn.Module]:
+    """Both steps of a model by name."""
+    return {"paint.mean": Mean(model), "paint.flow": Flow(model)}
+
+
+def output_shapes(step: str, inputs: Sequence[Tensor]) -> list[tuple[int, ...]]:
+    """Shapes of a step's outputs for given inputs."""
+    luma, chroma = (tuple(plane.shape) for plane in inputs[:2])
+    return [luma, chroma] if step == "paint.mean" else [(luma[0], PLANES, *chroma[2:])]
+
+
+def example_inputs(model: Painted, step: str, height: int, width: int, count: int = 1,
+                   tokens: int = 4) -> tuple[Tensor, ...]:
+    """Seeded inputs of a step for `count` pictures of height x width (multiples of 32)."""
+    random = torch.Generator().manual_seed(7)
+
+    def uniform(*shape: int) -> Tensor:
+        return torch.rand(*shape, generator=random) - 0.5
+
+    made = {
+        "luma": uniform(count, 1, height, width), "chroma": uniform(count, 2, height // 2, width // 2) * 0.3,
+        "q": torch.full((count,), 50.0), "text": uniform(count, tokens, model.config.text),
+        "mask": torch.ones(count, tokens),
+        "state": torch.randn(count, PLANES, height // 2, width // 2, generator=random), "time": torch.full((count,), 0.5),
+    }
+    return tuple(made[name] for name in STEPS[step].inputs)
