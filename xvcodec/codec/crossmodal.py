@@ -48,14 +48,34 @@ predicted from what is decoded. Measured in files, bits at equal PSNR: 0.03 +1.6
 
 
 @dataclass(frozen=True)
-class Symbols:
-    """Every integer of a GOP: what a decoder needs besides quality and caption. Arrays as in the module's text."""
+class Told:
+    """What a GOP says beside its latents. Arrays as in the module's text."""
 
     frames: int
     fields: Ints  # [n, 4, 3, H/8, W/8]
     levels: Ints  # [1 + n, H/32, W/32]
+
+    @property
+    def used(self) -> list[int]:
+        """How many frames lie between the anchors of each chunk."""
+        return cut(self.frames, len(self.fields))
+
+
+@dataclass(frozen=True)
+class Symbols(Told):
+    """Every integer of a GOP: what a decoder needs besides quality and caption."""
+
     latents: dict[str, NDArray[np.int32]]  # "key", "anchor", "between": [pictures, L, h, w]
     cuts: Ints | None = None  # [1, H/16, W/16], of a model that cuts patches
+
+
+@dataclass(frozen=True)
+class Closed:
+    """A GOP that was coded in the loop."""
+
+    told: Told
+    coding: EncodingPass
+    decoded: list[Decoded]
 
 
 class CrossmodalCodec(ClosedLoop):
@@ -84,9 +104,14 @@ class CrossmodalCodec(ClosedLoop):
         """Motion and lifetimes of a GOP that will be coded at about `quality`."""
         return analyse(planes.luma.float(), quality, self.between(quality), tune == "perceptual")
 
-    @torch.inference_mode()
     def encode(self, planes: Planes, analysis: Analysis, quality: float, guide: Guide) -> CodedGop:
         """Code at quality (crf) 0 to 63."""
+        closed = self.closed(planes, analysis, quality, guide)
+        return CodedGop([*closed.coding.streams(self.names), *self.told(closed.told)], partial(_together, closed.decoded))
+
+    @torch.inference_mode()
+    def closed(self, planes: Planes, analysis: Analysis, quality: float, guide: Guide) -> Closed:
+        """Go through the loop, and leave writing to others."""
         frames = planes.luma.shape[0]
         used = cut(frames, len(analysis.fields))
         levels = levels_of(self.module.config, quality, analysis, frames)
@@ -105,9 +130,13 @@ class CrossmodalCodec(ClosedLoop):
                 decoded.append(partial(_first, middle, count))
             decoded.append(partial(tuple[Tensor, ...], after))
             before, at = after, end
+        return Closed(Told(frames, analysis.fields, levels), pass_, decoded)
+
+    def told(self, told: Told) -> list[PassStream]:
+        """Streams of motion and qualities."""
+        levels = told.levels
         qualities = [PassStream("qualities", levels.shape, encode_maps(levels))] if levels.any() else []
-        streams = [*pass_.streams(self.names), *self.encode_motion(analysis.fields, used), *qualities]
-        return CodedGop(streams, partial(_together, decoded))
+        return [*self.encode_motion(told.fields, told.used), *qualities]
 
     def qualities(self, quality: float, levels: Ints, used: list[int]) -> dict[str, Floats]:
         """Quality (crf) of each area of every latent by kind, [latents, H/32, W/32]."""
@@ -137,6 +166,15 @@ class CrossmodalCodec(ClosedLoop):
     @torch.inference_mode()
     def decode_symbols(self, frames: int, height: int, width: int, quality: float, read: ReadStream) -> Symbols:
         """Decode every integer of a GOP of padded size height x width."""
+        told = self.decode_told(frames, height, width, read)
+        latents: dict[str, Ints] = {}
+        for kind, qualities in self.qualities(quality, told.levels, told.used).items():
+            latents[kind] = self._decode_latents(kind, qualities, told.used, latents, read)
+        key = latents["key"]
+        return Symbols(**vars(told), latents=latents, cuts=self.decode_cuts(key, key.shape[2:], read))
+
+    def decode_told(self, frames: int, height: int, width: int, read: ReadStream) -> Told:
+        """The inverse of `told`."""
         chunks = read.rows(self.motion) if frames > 1 else 0
         try:
             used = cut(frames, chunks)
@@ -146,18 +184,14 @@ class CrossmodalCodec(ClosedLoop):
         if read.rows("qualities"):
             with read.passes("qualities", levels.shape) as read_pass:
                 levels = decode_maps(levels.shape, read_pass)
-        latents: dict[str, Ints] = {}
-        for kind, qualities in self.qualities(quality, levels, used).items():
-            latents[kind] = self._decode_latents(kind, qualities, used, latents, read)
-        fields = self.decode_motion((height // BLOCK, width // BLOCK), used, read)
-        return Symbols(frames, fields, levels, latents, self._decode_cuts(latents["key"], read))
+        return Told(frames, self.decode_motion((height // BLOCK, width // BLOCK), used, read), levels)
 
-    def _decode_cuts(self, key: Ints, read: ReadStream) -> Ints | None:
-        """Cuts of the key frame, where the model has any."""
+    def decode_cuts(self, key: Ints | None, shape: tuple[int, int], read: ReadStream) -> Ints | None:
+        """Cuts of the key frame's patches, rows and columns of which are `shape`, where the model has any."""
         if not self.module.config.cuts:
             return None
-        with read.passes("key.cuts", (1, *key.shape[2:])) as read_pass:
-            return decode_cuts(key[0], read_pass)[None]
+        with read.passes("key.cuts", (1, *shape)) as read_pass:
+            return decode_cuts(None if key is None else key[0], shape, read_pass)[None]
 
     def _decode_latents(self, kind: str, qualities: Floats, used: list[int], known: dict[str, Ints],
                         read: ReadStream) -> Ints:
@@ -192,7 +226,7 @@ class CrossmodalCodec(ClosedLoop):
     def reconstruct(self, symbols: Symbols, quality: float, guide: Guide) -> Iterator[Planes]:
         """Pictures in display order: the key frame, then chunk after chunk."""
         device = self.runtime.device
-        used = cut(symbols.frames, len(symbols.fields))
+        used = symbols.used
         quality_of = self.qualities(quality, symbols.levels, used)
 
         def synthesise(kind: str, number: int, *state: Tensor) -> tuple[Tensor, ...]:

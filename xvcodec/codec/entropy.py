@@ -51,6 +51,7 @@ def _pack_passes(stream: PassStream, coder: Coder, tables: TableSet) -> Stream:
 
 
 def _pack_pieces(stream: PieceStream, coder: Coder, tables: TableSet) -> Stream:
+    tables = stream.tables or tables
     return join([Piece(each.level, each.scans, each.tokens, _encode(each.passes, coder, tables)) for each in stream.pieces])
 
 
@@ -114,7 +115,8 @@ class StreamReader:
         """
         return self._read(self._named(name, shape).payload if math.prod(shape) else b"", tables or self._tables)
 
-    def pieces(self, name: str, size: int) -> list[tuple[Piece, AbstractContextManager[ReadPass]]]:
+    def pieces(self, name: str, size: int,
+               tables: TableSet | None = None) -> list[tuple[Piece, AbstractContextManager[ReadPass]]]:
         """The pieces of a stream of tokens of `size` numbers: what each says of itself, and what reads it as `passes` does.
 
         Raises:
@@ -123,7 +125,7 @@ class StreamReader:
         stream = self._streams.get(name)
         if stream is None or len(stream.shape) != 2 or stream.shape[1] != size:
             raise DamagedError(f"stream {name} is missing or has the wrong shape for this model: the file is damaged")
-        return [(piece, self._read(piece.payload, self._tables)) for piece in split(stream)]
+        return [(piece, self._read(piece.payload, tables or self._tables)) for piece in split(stream)]
 
     @contextmanager
     def _read(self, payload: bytes, tables: TableSet) -> Iterator[ReadPass]:

@@ -32,8 +32,13 @@ class ReadStream(Protocol):
             tables: of the stream, where it does not have the model's.
         """
 
-    def pieces(self, name: str, size: int) -> Sequence[tuple[PieceHead, AbstractContextManager[ReadPass]]]:
-        """The pieces of a stream of tokens of `size` numbers: what each says of itself, and what reads it."""
+    def pieces(self, name: str, size: int,
+               tables: TableSet | None = None) -> Sequence[tuple[PieceHead, AbstractContextManager[ReadPass]]]:
+        """The pieces of a stream of tokens of `size` numbers: what each says of itself, and what reads it.
+
+        Args:
+            tables: as of `passes`.
+        """
 
 
 @dataclass(frozen=True)
@@ -95,6 +100,7 @@ class PieceStream:
     name: str
     size: int  # numbers of a token
     pieces: list[Piece]
+    tables: TableSet | None = None  # its own, if it does not have the model's
 
 
 @dataclass(frozen=True)

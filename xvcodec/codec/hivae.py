@@ -138,25 +138,18 @@ class HivaeCodec(CrossmodalCodec):
     @torch.inference_mode()
     def encode(self, planes: Planes, analysis: Searches, quality: float, guide: Guide) -> CodedGop:  # type: ignore[override]
         """Code at quality (crf) 0 to 63."""
-        coded, drawn = self.unpainted(planes, analysis, quality, guide), np.array([analysis.drawn], np.int32)
+        coded = self.unpainted(planes, analysis, quality, guide)
 
         def painted() -> Planes:
             with torch.inference_mode():
                 return paint(self.runtime, coded.decoded(), self.nominal(quality), guide, analysis.drawn / QUARTERS)
 
-        told = [PassStream("drawn", drawn.shape, [(drawn, tables_of(1, TOLD_WITH))])] if analysis.drawn else []
-        return CodedGop([*coded.streams, *told], painted)
+        return CodedGop([*coded.streams, *said(analysis.drawn)], painted)
 
     @torch.inference_mode()
     def decode_symbols(self, frames: int, height: int, width: int, quality: float, read: ReadStream) -> HivaeSymbols:
         """Decode every integer of a GOP of padded size height x width."""
-        found = HivaeSymbols(**vars(super().decode_symbols(frames, height, width, quality, read)))
-        if read.rows("drawn"):
-            with read.passes("drawn", found.drawn.shape) as read_pass:
-                found.drawn[:] = read_pass(tables_of(1, TOLD_WITH))
-        if not 0 <= found.drawn[0] <= QUARTERS:
-            raise DamagedError("it asks for more to be drawn than there is: the file is damaged")
-        return found
+        return HivaeSymbols(**vars(super().decode_symbols(frames, height, width, quality, read)), drawn=decode_drawn(read))
 
     def integers(self, symbols: Symbols) -> dict[str, Ints]:
         """Every array of a GOP by the name of its stream."""
@@ -168,7 +161,11 @@ class HivaeCodec(CrossmodalCodec):
         """Pictures in display order: the key frame, then chunk after chunk."""
         assert isinstance(symbols, HivaeSymbols)
         for planes in super().reconstruct(symbols, quality, guide):
-            yield paint(self.runtime, planes, self.nominal(quality), guide, int(symbols.drawn[0]) / QUARTERS)
+            yield paint(self.runtime, planes, self.seen(symbols, quality), guide, int(symbols.drawn[0]) / QUARTERS)
+
+    def seen(self, symbols: Symbols, quality: float) -> float:
+        """Quality that painters are told."""
+        return self.nominal(quality)
 
     def encode_motion(self, fields: Ints, used: list[int]) -> list[PassStream]:
         """See `CrossmodalCodec`."""
@@ -187,3 +184,20 @@ class HivaeCodec(CrossmodalCodec):
     def motion_arrays(self, fields: Ints) -> dict[str, Ints]:
         """See `CrossmodalCodec`."""
         return {"global.vectors": fields[:, 0], "detail.vectors": fields[:, 1:]}
+
+
+def said(drawn: int) -> list[PassStream]:
+    """The stream that says how many quarters are drawn, if any are."""
+    symbols = np.array([drawn], np.int32)
+    return [PassStream("drawn", symbols.shape, [(symbols, tables_of(1, TOLD_WITH))])] if drawn else []
+
+
+def decode_drawn(read: ReadStream) -> Ints:
+    """The inverse of `said`, [1]."""
+    drawn = np.zeros(1, np.int32)
+    if read.rows("drawn"):
+        with read.passes("drawn", drawn.shape) as read_pass:
+            drawn[:] = read_pass(tables_of(1, TOLD_WITH))
+    if not 0 <= drawn[0] <= QUARTERS:
+        raise DamagedError("it asks for more to be drawn than there is: the file is damaged")
+    return drawn

@@ -1,15 +1,18 @@
-"""Coding one GOP with the onedva family: motion fields, and tokens in pieces that refine each other.
+"""Coding one GOP with the onedva family: in the loop of hivae, but its integers as tokens, any prefix of which decodes.
 
-Streams of a GOP of n chunks: fields [n, 4, 3, H/8, W/8] (xvcodec.codec.fields) and tokens [N, 16] (xvcodec.codec.tokens, in
-pieces of SPEC.md, section 6.4).
+Streams of a GOP of n chunks; H x W the padded picture:
+    global.vectors, detail.vectors, qualities, drawn    as of hivae
+    key.cuts [1, H/16, W/16]    of every patch: a prefix of tokens does not tell which have luma
+    tokens [N, 16]              all coefficients, in planes of bits (xvcodec.codec.tokens), in pieces of SPEC.md, section 6.4
+What a decoder has of the coefficients is whole only when all tokens are there; of a prefix they are the middle of what they
+may be, and pictures drift from those that the encoder predicted from.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,51 +20,22 @@ import torch
 from numpy.typing import NDArray
 from xvc_bitstream.errors import DamagedError
 
-from xvcodec.codec.family import (
-    CodedGop,
-    Guide,
-    PassStream,
-    Piece,
-    PieceHead,
-    PieceStream,
-    Planes,
-    ReadPass,
-    ReadStream,
-    Requirements,
-)
-from xvcodec.codec.field_contexts import COMPONENTS
-from xvcodec.codec.fields import FieldContexts, decode_fields, encode_fields
-from xvcodec.codec.onedva_bands import Members, bands_of, closed, coefficients, fineness, search
-from xvcodec.codec.onedva_progress import Progress
-from xvcodec.codec.painting import paint
-from xvcodec.codec.shifts import Prices
-from xvcodec.codec.token_contexts import PLANES, Bytes, Ints, TokenContexts
-from xvcodec.codec.tokens import Asked, Layer, Walk, make_layers, values
-from xvcodec.errors import UsageError
-from xvcodec.models import chain
-from xvcodec.models.chain import BETWEEN, CANVAS, Bands, Motion, Pictures, chunks_of
-from xvcodec.models.coder import quality_of
-from xvcodec.models.patches import CHROMA, TOKEN
-from xvcodec.models.warp import BLOCK
+from xvcodec.codec.crossmodal import Closed, Symbols, Told
+from xvcodec.codec.cut_maps import encode_cuts
+from xvcodec.codec.family import CodedGop, Guide, PassStream, Piece, PieceHead, PieceStream, Planes, ReadPass, ReadStream
+from xvcodec.codec.hivae import HivaeCodec, HivaeSymbols, Searches, decode_drawn, said
+from xvcodec.codec.onedva_contexts import OnedvaContexts
+from xvcodec.codec.token_contexts import PLANES, TOKEN, Bytes, Ints
+from xvcodec.codec.token_layers import latents_of, make_layers, whole_of
+from xvcodec.codec.token_progress import Progress
+from xvcodec.codec.tokens import Asked, Walk, values
+from xvcodec.models.coder import KEY_PATCH, OCTAVE
+from xvcodec.models.crossmodal import CHROMA
 from xvcodec.models.weights import LoadedModel
 from xvcodec.runtime.base import Runtime
 
 BEST, FALL = 51.3, 0.35
 """The error of a quality (crf): BEST dB at 0, FALL dB less for each one more."""
-MOTION = 1.0
-"""Quantiser step that motion is searched for, in thresholds of the quality."""
-PRICE = 0.05
-"""Squared error that a bit is worth, in squared thresholds."""
-DRAWN = 0.75
-"""Share of what the flow draws that is added, as it usually is in hivae."""
-MOST = 120.0
-"""Quality that painters are told at most, of pictures of which hardly anything is there."""
-
-
-def threshold(quality: float) -> float:
-    """What coefficients of a quality (crf) must reach to be sent, in picture units times a gain."""
-    plane, step = fineness(quality)
-    return float(step * 2.0**plane)
 
 
 def error_of(quality: float) -> float:
@@ -76,110 +50,63 @@ def error_between(planes: Planes, other: Planes) -> float:
 
 
 @dataclass(frozen=True)
-class Contexts:
-    """The fitted integers of a model."""
+class OnedvaSymbols(HivaeSymbols):
+    """What a GOP's tokens say; `latents` have fractions where planes of bits are missing."""
 
-    fields: FieldContexts
-    tokens: TokenContexts
-
-
-@dataclass
-class Symbols:
-    """What the tokens of a GOP say."""
-
-    frames: int
-    fields: Ints  # [n, 4, 3, H/8, W/8]
-    layers: list[Layer]
-    members: Members
-    tokens: Ints  # [N, TOKEN]
-    level: int  # of the last scan
-    step: float  # the finest
-    canvas: float  # gain of the canvas, kept here because fields may be dropped afterwards
+    tokens: Ints = field(default_factory=lambda: np.zeros((0, TOKEN), np.int32))  # [N, TOKEN]
+    missing: float = 0.0  # planes of bits, about
 
 
-@dataclass
-class Analysis:
-    """Motion of a GOP."""
-
-    frames: int
-    fields: Ints
-    streams: list[PassStream]
-
-
-@dataclass
-class Coding:
-    """Tokens of a GOP for one quality, as far as they have been coded."""
-
-    analysis: Analysis
-    size: tuple[int, int]  # padded height and width
-    step: float  # the finest
-    plane: int  # of bits that the quality ends with
-    progress: Progress
-
-
-class OnedvaCodec:
+class OnedvaCodec(HivaeCodec):
     """`GopCodec` of the onedva family."""
 
-    requirements = Requirements(multiple_of=32, max_gop_pixels=1 << 26, tokens=True)
-    tunes = ("psnr",)
+    requirements = replace(HivaeCodec.requirements, max_gop_pixels=1 << 26, tokens=True)
 
     def __init__(self, model: LoadedModel, runtime: Runtime) -> None:
-        self.runtime = runtime
-        self.contexts: Contexts = model.extras
-        self.prices = Prices(model.tables)
+        super().__init__(model, runtime)
+        contexts: OnedvaContexts = model.extras
+        self.tokens = contexts.tokens
 
     @torch.inference_mode()
-    def analyse(self, planes: Planes, quality: float, guide: Guide, tune: str = "psnr") -> Analysis:
-        """Motion, priced for about `quality`."""
-        fields = search(planes.luma.float(), MOTION * threshold(quality))
-        return self.moved(fields, planes.luma.shape[0])
-
-    def moved(self, fields: Ints, frames: int) -> Analysis:
-        """Given motion."""
-        passes = encode_fields(fields, chunks_of(frames), self.contexts.fields, self.prices)
-        return Analysis(frames, fields, [PassStream("fields", fields.shape, passes)] if frames > 1 else [])
-
-    @torch.inference_mode()
-    def coding(self, planes: Planes, analysis: Analysis, quality: float) -> Coding:
-        """Differences from what a decoder has that gets all tokens of a quality; nothing of them is coded yet."""
-        frames, _, height, width = planes.luma.shape
-        plane, step = fineness(quality)
-        motion = self._motion(analysis.fields, frames)
-        bands = closed(Pictures(planes.luma.float(), planes.chroma.float()), motion, step * 2.0**plane)
-        layers, members = make_layers(chunks_of(frames), (height // 16, width // 16))
-        found = coefficients(bands, layers, members, motion.canvas, step)
-        progress = Progress(layers, found, self.contexts.tokens, self.prices.bits)
-        return Coding(analysis, (height, width), step, plane, progress)
-
-    def encode(self, planes: Planes, analysis: Analysis, quality: float, guide: Guide) -> CodedGop:
-        """The shortest prefix of the tokens in which no coefficient is further off than the threshold of a quality (crf), or
-        one of `guide.tokens` tokens."""
-        coding = self.coding(planes, analysis, quality)
-        pieces = coding.progress.pieces(coding.progress.until(coding.plane, guide.tokens))
-        streams: list[PassStream | PieceStream] = [*analysis.streams, PieceStream("tokens", TOKEN, pieces)]
+    def encode(self, planes: Planes, analysis: Searches, quality: float, guide: Guide) -> CodedGop:  # type: ignore[override]
+        """Code at quality (crf) 0 to 63: all tokens, or at most `guide.tokens` of them."""
+        closed = self.closed(planes, analysis.best(quality), quality, guide)
+        progress = self.progress(closed)
+        pieces = progress.pieces(progress.until(guide.tokens))
+        cuts = closed.coding.cuts
+        streams = [*self.told(closed.told), PassStream("key.cuts", (1, *cuts.shape), encode_cuts(cuts, None)),
+                   *said(analysis.drawn), PieceStream("tokens", TOKEN, pieces, self.tokens.tables)]
 
         def decoded() -> Planes:
-            parts = list(self.reconstruct(self.said(coding, pieces), quality, guide))
+            symbols = self.said(closed, pieces, analysis.drawn)
+            parts = list(self.reconstruct(symbols, quality, guide))
             return Planes(torch.cat([part.luma for part in parts]), torch.cat([part.chroma for part in parts]))
 
         return CodedGop(streams, decoded)
 
-    def said(self, coding: Coding, pieces: Sequence[Piece]) -> Symbols:
+    def progress(self, closed: Closed) -> Progress:
+        """The tokens of a GOP, none of which is coded yet."""
+        used, cuts = closed.told.used, closed.coding.cuts
+        layers, members = make_layers(used, cuts.shape)
+        latents = {kind: np.stack(each) for kind, each in closed.coding.latents.items()}
+        return Progress(layers, whole_of(layers, members, latents, used), self.tokens)
+
+    def said(self, closed: Closed, pieces: Sequence[Piece], drawn: int) -> OnedvaSymbols:
         """What a decoder knows that has some pieces."""
-        return self._walk(coding.analysis.fields, coding.analysis.frames, coding.size, coding.step, _replay(pieces))
+        cuts = closed.coding.cuts
+        return self._walk(closed.told, cuts[None], np.array([drawn], np.int32), _replay(pieces))
 
-    def decode_symbols(self, frames: int, height: int, width: int, quality: float, read: ReadStream) -> Symbols:
+    @torch.inference_mode()
+    def decode_symbols(self, frames: int, height: int, width: int, quality: float, read: ReadStream) -> OnedvaSymbols:
         """Decode every integer of a GOP of padded size height x width."""
-        used = chunks_of(frames)
-        grid = (height // BLOCK, width // BLOCK)
-        with read.passes("fields", (len(used), 1 + BETWEEN, COMPONENTS, *grid)) as read_pass:
-            fields = decode_fields((len(used), *grid), used, self.contexts.fields, read_pass)
-        return self._walk(fields, frames, (height, width), fineness(quality)[1], read.pieces("tokens", TOKEN))
+        told = self.decode_told(frames, height, width, read)
+        cuts = self.decode_cuts(None, (height // KEY_PATCH, width // KEY_PATCH), read)
+        assert cuts is not None
+        return self._walk(told, cuts, decode_drawn(read), read.pieces("tokens", TOKEN, self.tokens.tables))
 
-    def _walk(self, fields: Ints, frames: int, size: tuple[int, int], step: float,
-              sources: Sequence[tuple[PieceHead, Any]]) -> Symbols:
-        layers, members = make_layers(chunks_of(frames), (size[0] // 16, size[1] // 16))
-        walk = Walk(layers, self.contexts.tokens)
+    def _walk(self, told: Told, cuts: Ints, drawn: Ints, sources: Sequence[tuple[PieceHead, Any]]) -> OnedvaSymbols:
+        layers, members = make_layers(told.used, cuts.shape[1:])
+        walk = Walk(layers, self.tokens)
         rows: list[Ints] = []
         for piece, source in sources:
             before = walk.tokens
@@ -191,63 +118,21 @@ class OnedvaCodec:
             if walk.tokens - before != piece.tokens:
                 raise DamagedError("a piece does not have as many tokens as it says")
             rows += kept.rows()
+        latents: dict[str, NDArray[Any]] = latents_of(layers, members, [values(layer) for layer in layers], told.used)
         tokens = np.concatenate(rows) if rows else np.zeros((0, TOKEN), np.int32)
-        canvas = self._motion(fields, frames).canvas
-        return Symbols(frames, fields, layers, members, tokens, walk.level, step, canvas)
+        missing = (2 * PLANES - 1 - walk.level) / 2.0
+        return OnedvaSymbols(**vars(told), latents=latents, cuts=cuts, drawn=drawn, tokens=tokens, missing=missing)
 
-    def integers(self, symbols: Symbols) -> dict[str, NDArray[np.int32]]:
-        """Fields and tokens."""
-        return {"fields": symbols.fields, "tokens": symbols.tokens}
+    def integers(self, symbols: Symbols) -> dict[str, Ints]:
+        """Every array of a GOP by the name of its stream."""
+        assert isinstance(symbols, OnedvaSymbols)
+        found = super().integers(symbols)
+        return {name: array for name, array in found.items() if name not in self.names.values()} | {"tokens": symbols.tokens}
 
-    def latents(self, symbols: Symbols, quality: float, guide: Guide, height: int, width: int) -> dict[str, NDArray[Any]]:
-        """The integers: what a token means depends on the ones before it."""
-        return self.integers(symbols)
-
-    def unquantised(self, analysis: Any, height: int, width: int) -> dict[str, NDArray[Any]]:
-        """There are none."""
-        raise UsageError("this model's tokens are whole numbers from the start: choose crossmodal-latent for latents")
-
-    def paint(self, latents: Mapping[str, NDArray[Any]], frames: int, height: int, width: int,
-              guide: Guide) -> Iterator[Planes]:
-        """There are none: see `unquantised`."""
-        raise UsageError("this model paints tokens of a file only: choose crossmodal-latent for latents")
-
-    def price(self, quality: float) -> float:
-        """About what a bit buys where it is left out."""
-        return PRICE * threshold(quality) ** 2
-
-    @torch.inference_mode()
-    def reconstruct(self, symbols: Symbols, quality: float, guide: Guide) -> Iterator[Planes]:
-        """Pictures in display order, some at a time."""
-        made = self.unpainted(symbols)
-        for start in range(0, symbols.frames, 4):
-            yield self.painted(made[start : start + 4], self.nominal(symbols), guide)
-
-    def unpainted(self, symbols: Symbols) -> Pictures:
-        """Pictures as the tokens tell them."""
-        frames = symbols.frames
-        found = [values(layer.known, layer.signs, layer.plane, symbols.step) for layer in symbols.layers]
-        here = bands_of(found, symbols.layers, symbols.members, symbols.canvas, frames)
-        bands = Bands([self._here(each) for each in here.anchors],
-                      [None if each is None else self._here(each) for each in here.between])
-        return chain.pictures_of(bands, self._motion(symbols.fields, frames))
-
-    @staticmethod
-    def nominal(symbols: Symbols) -> float:
-        """Quality that painters are told (crf): its step is the root of the threshold that the last scan leaves of a canvas
-        that moves, since errors grow with that root: to about what painters count details in (docs/decisions.md)."""
-        left = symbols.step / CANVAS * 2.0 ** (PLANES - 1 - symbols.level / 2.0)
-        return min(MOST, max(0.0, quality_of(math.sqrt(left))))
-
-    def _here(self, pictures: Pictures) -> Pictures:
-        return Pictures(pictures.luma.to(self.runtime.device), pictures.chroma.to(self.runtime.device))
-
-    def painted(self, rough: Pictures, quality: float, guide: Guide) -> Planes:
-        """Pictures as they are shown; `quality` as `nominal` gives it."""
-        return paint(self.runtime, Planes(*rough.planes()), quality, guide, DRAWN)
-
-    def _motion(self, fields: Ints, frames: int) -> Motion:
-        return Motion(torch.from_numpy(fields.astype(np.float32)).to(self.runtime.device), frames)
+    def seen(self, symbols: Symbols, quality: float) -> float:
+        """Quality that painters are told: coarser by a doubling of steps for each plane that is missing."""
+        assert isinstance(symbols, OnedvaSymbols)
+        return super().seen(symbols, quality) + OCTAVE * symbols.missing
 
 
 class _Rows:

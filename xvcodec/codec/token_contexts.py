@@ -8,12 +8,13 @@ the plane's threshold). Fitted by `tools/fit_tokens.py`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from xvc_bitstream.tables import TableSet, log_scales
+from xvc_bitstream.errors import UsageError
+from xvc_bitstream.tables import TableSet
 
 from xvcodec.codec.token_network import CHANCES, HIGHEST, LOWEST, TokenNetwork
 
@@ -25,8 +26,8 @@ TOKEN = 16
 KINDS = ("key", "anchor", "pair", "frame", "detail")
 """Key frames; anchors whose distance is one chunk, and more; of frames between, the lowest frequency in time, and the
 others."""
-SIZES = {"key": 24}
-"""Tokens of a patch; six elsewhere."""
+SIZES, USUAL = {"key": 24}, 6
+"""Tokens of a patch, and of those of other kinds."""
 MOST = 24
 PLANES = 16
 """Planes of bits: the first one's threshold is 2^15 quantiser steps."""
@@ -39,9 +40,8 @@ picture, of coefficients next to it in frequency in the own patch and in four ne
 STATES, SUBSTEPS, PART = 3, 4, 4
 """Known token; new token without any sign so far; new token with one. A token's coefficients come in SUBSTEPS parts of
 PART."""
-LAPLACE = 64
-"""Tables: LAPLACE of other streams, CHANCES of flags and bits, CHANCES of signs."""
-REACH = 31
+REACH = 1
+"""Symbols are 0 and 1, of signs -1, too."""
 SHAPES = {"flags": (len(FLAG_FEATURES), len(KINDS) * MOST, len(KINDS) * PLANES * 2),
           "signs": (len(SIGN_FEATURES), len(KINDS) * MOST * TOKEN, len(KINDS) * STATES * PLANES)}
 """Inputs, places and states of both networks."""
@@ -53,16 +53,14 @@ LIKELY = 26
 """Table of a flag from which on it is a likely one: a chance of about 0.3."""
 
 
-def tables() -> TableSet:
-    """Tables of motion fields and of tokens, over one alphabet."""
-    laplace = TableSet.laplace(log_scales(LAPLACE, 0.06, 100.0), REACH).frequencies
+def chances() -> Ints:
+    """Counts of the tables by formula: CHANCES of flags and bits, CHANCES of signs; for use when fitting."""
     chance = 1.0 / (1.0 + np.exp(-np.linspace(LOWEST, HIGHEST, CHANCES)))
-    rest = np.zeros((2 * CHANCES, 2 * REACH + 2))
-    rest[:CHANCES, REACH], rest[:CHANCES, REACH + 1] = 1.0 - chance, chance
-    rest[CHANCES:, REACH] = 1.0 - chance
-    rest[CHANCES:, REACH - 1] = rest[CHANCES:, REACH + 1] = chance / 2
-    return TableSet(np.pad(np.cumsum(np.vstack((laplace, TableSet.from_probabilities(rest, -REACH).frequencies)), axis=1),
-                           ((0, 0), (1, 0))), -REACH)
+    weights = np.zeros((2 * CHANCES, 2 * REACH + 2))
+    weights[:, REACH] = np.tile(1.0 - chance, 2)
+    weights[:CHANCES, REACH + 1] = chance
+    weights[CHANCES:, REACH - 1] = weights[CHANCES:, REACH + 1] = chance / 2
+    return TableSet.from_probabilities(weights, -REACH).cdf.astype(np.int32)
 
 
 def nearest(chance: NDArray[np.float64]) -> Bytes:
@@ -75,10 +73,13 @@ def nearest(chance: NDArray[np.float64]) -> Bytes:
 class TokenContexts:
     """What is fitted. Read-only. Raises ValueError for other types, shapes or values beyond their bounds."""
 
+    tables: TableSet = field(init=False)  # of `cdf`
+
     flags: TokenNetwork  # places: kind, token; states: kind, plane, phase
     signs: TokenNetwork  # places: kind, token, coefficient; states: kind, state, plane
     bits: Bytes  # tables of next bits, [kinds, BITS]
     scans: Bytes  # tables of whether a scan of flags has any, [kinds, RICHNESS]
+    cdf: Ints = field(default_factory=chances)  # [2 CHANCES, 2 REACH + 3]; kept in files, since formulas round differently
 
     def __post_init__(self) -> None:
         for name, width in (("bits", BITS), ("scans", RICHNESS)):
@@ -88,32 +89,37 @@ class TokenContexts:
         for name, network in (("flags", self.flags), ("signs", self.signs)):
             if (len(network.entry), len(network.place), len(network.state)) != SHAPES[name]:
                 raise ValueError(f"the network of {name} has inputs of another edition")
+        if self.cdf.shape != (2 * CHANCES, 2 * REACH + 3):
+            raise ValueError("the tables of token contexts have the wrong shape")
+        try:
+            object.__setattr__(self, "tables", TableSet(self.cdf, -REACH))
+        except UsageError as error:
+            raise ValueError(str(error)) from None
 
     def of_flags(self, kind: int, token: int, level: int, features: Ints) -> Bytes:
         """Tables of flags of one scan, given features [n, FLAG_FEATURES] -> [n]."""
-        place, state = kind * MOST + token, kind * 2 * PLANES + level
-        return self.flags.tables(features, *(np.full(len(features), each) for each in (place, state)))
+        place, state = (np.full(len(features), each) for each in (kind * MOST + token, kind * 2 * PLANES + level))
+        return self.flags.tables(features, place, state)
 
     def of_signs(self, kind: int, token: int, plane: int, part: slice, states: NDArray[np.intp], features: Ints) -> Bytes:
         """Tables of first signs, given states [n] and features [n, PART, SIGN_FEATURES] -> [n, PART]."""
         place = (kind * MOST + token) * TOKEN + np.arange(part.start, part.stop)
         state = (kind * STATES + states) * PLANES + plane
         shape = features.shape[:2]
-        both = (np.broadcast_to(each, shape).ravel() for each in (place, state[:, None]))
-        return self.signs.tables(features.reshape(-1, features.shape[2]), *both).reshape(shape)
+        rows = (np.broadcast_to(each, shape).ravel() for each in (place, state[:, None]))
+        return self.signs.tables(features.reshape(-1, features.shape[2]), *rows).reshape(shape)
 
     def to_tensors(self) -> dict[str, NDArray[Any]]:
         """Writable copies by name, for a weights file."""
         own = {f"{name}.{key}": array for name in SHAPES for key, array in getattr(self, name).to_tensors().items()}
-        return own | {"bits": self.bits.copy(), "scans": self.scans.copy()}
+        return own | {"bits": self.bits.copy(), "scans": self.scans.copy(), "cdf": self.cdf.copy()}
 
     @classmethod
     def from_tensors(cls, tensors: dict[str, NDArray[Any]]) -> TokenContexts:
         """The inverse of `to_tensors`. Raises KeyError for a missing array, ValueError for a wrong one."""
         parts = {name: {key.removeprefix(f"{name}."): array for key, array in tensors.items() if key.startswith(f"{name}.")}
                  for name in SHAPES}
-        return cls(*(TokenNetwork.from_tensors(part) for part in parts.values()), np.asarray(tensors["bits"]),
-                   np.asarray(tensors["scans"]))
+        return cls(*(TokenNetwork.from_tensors(part) for part in parts.values()), *(np.asarray(tensors[name]) for name in ("bits", "scans", "cdf")))
 
     @classmethod
     def default(cls) -> TokenContexts:

@@ -24,7 +24,7 @@ LOWEST, HIGHEST = -7.0, 4.0
 
 @dataclass(frozen=True, eq=False)
 class TokenNetwork:
-    """The fitted arrays, int32, read-only. A row of the first layer's biases is the sum of one of `place` and one of `state`.
+    """The fitted arrays, int32, read-only. Biases of the first layer are sums of a row of `place` and one of `state`.
 
     Raises ValueError for other types, shapes or values beyond their bounds.
     """
@@ -60,19 +60,20 @@ class TokenNetwork:
             features: sizes that are known, each >= 0, [n, inputs].
             place, state: rows of the biases, [n].
         """
-        pair = place * len(self.state) + state
-        empty = ~features.any(1)
-        alone, which = np.unique(pair[empty], return_inverse=True)
-        seen = np.concatenate((LOGARITHMS[np.minimum(features[~empty], LARGEST)],
-                               np.zeros((alone.size, features.shape[1]), np.uint8)))
-        pair = np.concatenate((pair[~empty], alone))
-        found = self._through(seen, self.place[pair // len(self.state)] + self.state[pair % len(self.state)])
+        row = place * len(self.state) + state
+        known = np.flatnonzero(features.any(1))
+        seen = self._through(LOGARITHMS[np.minimum(features[known], LARGEST)], row[known])
+        unknown = np.ones(len(features), bool)
+        unknown[known] = False
+        alone, which = np.unique(row[unknown], return_inverse=True)  # most are alike
         tables = np.empty(len(features), np.uint8)
-        rest = len(found) - alone.size
-        tables[~empty], tables[empty] = found[:rest], found[rest:][which]
+        tables[known] = seen
+        tables[unknown] = self._through(np.zeros((alone.size, features.shape[1]), np.uint8), alone)[which]
         return tables
 
-    def _through(self, seen: Bytes, bias: Ints) -> Bytes:
+    def _through(self, seen: Bytes, row: NDArray[np.intp]) -> Bytes:
+        place, state = np.divmod(row, len(self.state))
+        bias = self.place[place] + self.state[state]
         hidden = layer(seen.astype(np.float32), self.entry, bias, TOP)
         hidden = layer(hidden, self.inner, self.inner_bias, TOP)
         return layer(hidden, self.out, self.out_bias, CHANCES - 1)[:, 0].astype(np.uint8)

@@ -8,19 +8,15 @@ prefix is a coarser description, in about the order of what a bit buys.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xvcodec.codec.coefficient_contexts import layout
 from xvcodec.codec.token_contexts import (
     BITS,
     CHANCES,
     FLAG_FEATURES,
-    KINDS,
-    LAPLACE,
     LIKELY,
     PART,
     PLANES,
@@ -30,59 +26,17 @@ from xvcodec.codec.token_contexts import (
     Ints,
     TokenContexts,
 )
+from xvcodec.codec.token_layers import SUM_TOP, Layer
 
 MIDDLE = (0.42, 0.48)
 """Where in its interval a coefficient is taken to be, after its first bit and after more of them."""
-TOP, SUM_TOP = 15, 60
-"""Sizes of coefficients and of tokens, as contexts see them, are at most these."""
 Take = Callable[["Asked", Bytes], Ints]
 """(what is asked, tables [n]) -> symbols int32 [n]."""
 
 
-@dataclass(eq=False)
-class Layer:
-    """Pictures of one kind, and what is known of their tokens so far.
-
-    Args of the constructor:
-        kind: number in KINDS. shape: pictures, rows and columns of patches, tokens of a patch.
-        parents: for each picture a related one: its layer, earlier in the list of layers, and its number there, or None.
-    """
-
-    kind: int
-    shape: tuple[int, int, int, int]
-    parents: list[tuple[int, int] | None]
-    known: Ints = field(init=False)  # [patches, tokens, TOKEN]: size in units of the plane where the token was last
-    signs: NDArray[np.int8] = field(init=False)
-    plane: NDArray[np.int8] = field(init=False)  # [patches, tokens]: that plane; PLANES where nothing is known
-    sizes: Bytes = field(init=False)  # [pictures, h + 2, w + 2, tokens, TOKEN], at most TOP, in units of the present plane
-    sums: NDArray[np.int16] = field(init=False)  # [pictures, h + 2, w + 2, tokens]
-
-    def __post_init__(self) -> None:
-        count, height, width, tokens = self.shape
-        patches = count * height * width
-        self.known = np.zeros((patches, tokens, TOKEN), np.int32)
-        self.signs = np.zeros((patches, tokens, TOKEN), np.int8)
-        self.plane = np.full((patches, tokens), PLANES, np.int8)
-        self.sizes = np.zeros((count, height + 2, width + 2, tokens, TOKEN), np.uint8)
-        self.sums = np.zeros((count, height + 2, width + 2, tokens), np.int16)
-        picture, row, column = np.unravel_index(np.arange(patches), (count, height, width))
-        inner = (picture * (height + 2) + row + 1) * (width + 2) + column + 1
-        self.inner = inner  # place of each patch in padded arrays
-        self.row = width + 2
-        self.next_to = layout(16 if tokens > 6 else 8, 1).around
-        self.active = [np.zeros(0, np.intp) for _ in range(tokens)]  # patches whose token is known, by token
-
-    @property
-    def padded(self) -> tuple[NDArray[np.uint8], NDArray[np.int16]]:
-        """`sizes` and `sums`, one row a place."""
-        return self.sizes.reshape(-1, *self.sizes.shape[3:]), self.sums.reshape(-1, self.sums.shape[3])
-
-    def note(self, patches: NDArray[np.intp], token: int, scale: int = 1) -> None:
-        """Bring contexts of some tokens up to date; `scale` is 2 where a new plane has begun."""
-        sizes, sums = self.padded
-        capped = np.minimum(self.known[patches, token] * scale, TOP)
-        sizes[self.inner[patches], token] = capped
-        sums[self.inner[patches], token] = np.minimum(capped.sum(1), SUM_TOP)
+def plane_of(level: int) -> int:
+    """The plane of bits of a scan."""
+    return PLANES - 1 - level // 2
 
 
 @dataclass(frozen=True)
@@ -92,11 +46,16 @@ class Asked:
     layer: Layer
     patches: NDArray[np.intp]  # [n]; [] for whether any token of a scan is flagged
     token: int
-    plane: int
+    level: int
     part: slice | None  # None for flags
     rest: NDArray[np.intp] | None = None  # the scan's patches, where only their common flag is asked for
     features: Ints | None = None  # what their tables depend on, [n, features] or [n, PART, features]: for fitting
     state: NDArray[np.intp] | None = None  # of tokens; of a common flag the richness: for fitting, too
+
+    @property
+    def plane(self) -> int:
+        """Of bits."""
+        return plane_of(self.level)
 
 
 class Walk:
@@ -162,9 +121,9 @@ class Walk:
             inside = layer.sums[:, 1:-1, 1:-1]
             found[..., 2] = inside[..., token - 1]
             found[..., 3] = inside[..., :token].sum(-1, dtype=np.int32)
-        for picture, parent in enumerate(layer.parents):
-            if parent is not None:
-                found[picture, ..., 4] = self.layers[parent[0]].sums[parent[1], 1:-1, 1:-1, token]
+        for picture, parents in enumerate(layer.parents):
+            for other, number in parents:
+                found[picture, ..., 4] += self.layers[other].sums[number, 1:-1, 1:-1, token]
         if token:
             lower = layer.sums[..., :token].sum(-1, dtype=np.int32)
             found[..., 5] = lower[:, :-2, 1:-1] + lower[:, 2:, 1:-1] + lower[:, 1:-1, :-2] + lower[:, 1:-1, 2:]
@@ -179,10 +138,10 @@ class Walk:
         if rare:
             known = sum(active.size for active in layer.active)
             richness = 0 if not known else 1 if known * 16 < new.size else 2
-            table = contexts.scans[layer.kind, richness : richness + 1] + np.uint8(LAPLACE)
-            if not take(Asked(layer, new[:0], token, plane, None, new, np.full(1, richness)), table)[0]:
+            table = contexts.scans[layer.kind, richness : richness + 1]
+            if not take(Asked(layer, new[:0], token, self.level, None, new, state=np.full(1, richness)), table)[0]:
                 return new[:0]
-        return new[take(Asked(layer, new, token, plane, None, None, features), tables + np.uint8(LAPLACE)) != 0]
+        return new[take(Asked(layer, new, token, self.level, None, None, features), tables) != 0]
 
     def _coefficients(self, layer: Layer, token: int, plane: int, old: NDArray[np.intp], flagged: NDArray[np.intp],
                       around: Ints, take: Take) -> None:
@@ -207,10 +166,10 @@ class Walk:
             features = np.stack(np.broadcast_arrays(near[:, part], own[:, None], parent[:, part],
                                                     *self._around(layer, here, token, part)), axis=-1)
             features = np.concatenate((features, beside), axis=-1)
-            signs = contexts.of_signs(kind, token, plane, part, state, features) + np.uint8(LAPLACE + CHANCES)
-            later = contexts.bits[kind, np.minimum(known >> 1, BITS - 1)] + np.uint8(LAPLACE)
+            signs = contexts.of_signs(kind, token, plane, part, state, features) + np.uint8(CHANCES)
+            later = contexts.bits[kind, np.minimum(known >> 1, BITS - 1)]
             table = np.where(known > 0, later, signs)
-            asked = Asked(layer, patches, token, plane, part, None, features, state)
+            asked = Asked(layer, patches, token, self.level, part, None, features, state)
             found = take(asked, table.reshape(-1)).reshape(known.shape)
             fresh = (known == 0) & (found != 0)
             layer.known[patches, token, part] = known + np.abs(found)
@@ -234,11 +193,11 @@ class Walk:
         sizes = np.zeros((patches.size, TOKEN), np.int32)
         area = layer.shape[1] * layer.shape[2]
         picture = patches // area
-        for number, parent in enumerate(layer.parents):
-            if parent is not None and (mine := picture == number).any():
-                other = self.layers[parent[0]]
-                places = other.inner[patches[mine] - number * area + parent[1] * area]
-                sizes[mine] = other.padded[0][places, token]
+        for number, parents in enumerate(layer.parents):
+            mine = np.flatnonzero(picture == number)
+            for other, place in parents if mine.size else ():
+                its = self.layers[other]
+                sizes[mine] += its.padded[0][its.inner[patches[mine] + (place - number) * area], token]
         return sizes
 
 
@@ -267,50 +226,8 @@ class Truth:
         return np.where(known > 0, sizes - known, sizes * signs).astype(np.int32).reshape(-1)
 
 
-def values(known: Ints, signs: NDArray[np.int8], plane: NDArray[np.int8], step: float) -> NDArray[np.float32]:
-    """Decoded coefficients, float32 [..., TOKEN].
-
-    Args:
-        known, signs, plane: of some tokens, as a layer has them.
-        step: the finest step.
-    """
-    unit = np.ldexp(np.float32(step), plane.astype(np.int32))[..., None]
-    size = known + np.where(known > 1, np.float32(MIDDLE[1]), np.float32(MIDDLE[0]))
-    return np.where(known > 0, signs * size * unit, 0.0).astype(np.float32)
-
-
-def make_layers(frames_of: list[int], grid: tuple[int, int]) -> tuple[list[Layer], list[list[tuple[str, int, int]]]]:
-    """The layers of a GOP.
-
-    Args:
-        frames_of: how many frames lie between the anchors of each chunk.
-        grid: rows and columns of patches of 16 pixels.
-    Returns:
-        the layers, and what the pictures of each are: ("canvas", 0, 0), ("anchor", number, 0) or ("between", chunk,
-        frequency).
-    """
-    rows, columns = grid
-    layers = [Layer(0, (1, rows, columns, 24), [None])]
-    pictures = [[("key", 0, 0)]]
-    where: dict[tuple[str, int, int], tuple[int, int]] = {}
-    anchors = len(frames_of) + 1
-
-    def add(kind: str, members: list[tuple[str, int, int]], parents: list[tuple[int, int] | None]) -> None:
-        if members:
-            where.update({member: (len(layers), place) for place, member in enumerate(members)})
-            layers.append(Layer(KINDS.index(kind), (len(members), 2 * rows, 2 * columns, 6), parents))
-            pictures.append(members)
-
-    distance = 1
-    while 2 * distance < anchors:
-        distance *= 2
-    while distance and anchors > 1:
-        members = [("anchor", later, 0) for later in range(distance, anchors, 2 * distance)]
-        near = [[where.get(("anchor", later + step, 0)) for step in (-distance, distance)] for _, later, _ in members]
-        add("pair" if distance > 1 else "anchor", members, [one or other for one, other in near])
-        distance //= 2
-    for frequency in range(3):
-        members = [("between", chunk, frequency) for chunk, used in enumerate(frames_of) if used > frequency]
-        related = [where.get(("between", chunk, 0) if frequency else ("anchor", chunk + 1, 0)) for _, chunk, _ in members]
-        add("detail" if frequency else "frame", members, related)
-    return layers, pictures
+def values(layer: Layer) -> NDArray[np.float32]:
+    """What a layer's tokens tell so far, in quantiser steps, float32 [patches, tokens, TOKEN]: whole once all planes are there."""
+    unit = np.ldexp(np.float32(1.0), layer.plane.astype(np.int32))[..., None]
+    middle = np.where(layer.known > 1, np.float32(MIDDLE[1]), np.float32(MIDDLE[0])) * (unit - 1.0)
+    return np.where(layer.known > 0, layer.signs * (layer.known * unit + middle), 0.0).astype(np.float32)

@@ -1,8 +1,7 @@
-"""The `onedva` family: as many tokens as the video needs, and a painter."""
+"""The `onedva` family: as many tokens as the video needs, in the loop of hivae, and its painters."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,40 +9,34 @@ import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
-from torch import Tensor, nn
 
-from xvcodec.codec import painting
 from xvcodec.codec.family import GopCodec
-from xvcodec.codec.fields import FieldContexts
-from xvcodec.codec.onedva import Contexts, OnedvaCodec
-from xvcodec.codec.token_contexts import TokenContexts, tables
+from xvcodec.codec.onedva import OnedvaCodec
+from xvcodec.codec.onedva_contexts import OnedvaContexts
+from xvcodec.codec.token_contexts import TokenContexts
 from xvcodec.errors import ModelError
-from xvcodec.families.base import Family, Fitted, same_edition
-from xvcodec.models import painter_steps as steps
+from xvcodec.families.base import Fitted, same_edition
+from xvcodec.families.hivae import CODES_LIKE, HivaeFamily
 from xvcodec.models.base import Model
 from xvcodec.models.onedva import EDITION, OneDva, OneDvaConfig
 from xvcodec.models.weights import LoadedModel, load_model, shipped
 from xvcodec.runtime.base import Runtime
 
-FIELDS, TOKENS = "fields.", "contexts."
-"""How the names of the contexts of motion fields and of tokens begin in a weights file."""
+TOKENS = "tokens."
+"""How the names of the contexts of tokens begin in a weights file."""
 
 
-class OnedvaFamily(Family):
-    """See `Family`."""
+class OnedvaFamily(HivaeFamily):
+    """See `Family`; what is not here is as of hivae."""
 
     config = OneDvaConfig
     about = {"onedva": "progressive: tokens that any prefix of can be decoded"}  # noqa: RUF012
-    steps = steps.STEPS
 
-    def build(self, config: OneDvaConfig) -> OneDva:
+    def build(self, config: Any) -> OneDva:
         """See `Family.build`."""
         return OneDva(config)
 
-    def freeze(self, model: Model) -> None:
-        """See `Family.freeze`: there is nothing to bake, no network chooses a table."""
-
-    def skeleton(self, config: OneDvaConfig) -> OneDva:
+    def skeleton(self, config: Any) -> OneDva:
         """See `Family.skeleton`."""
         return OneDva(config)
 
@@ -52,47 +45,25 @@ class OnedvaFamily(Family):
         assert isinstance(model, OneDva)
         same_edition(model.config.edition, EDITION)
 
-    def extras(self, arrays: dict[str, NDArray[Any]]) -> Contexts:
-        """The contexts of motion fields and of tokens."""
-        def part(prefix: str) -> dict[str, NDArray[Any]]:
-            return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+    def extras(self, arrays: dict[str, NDArray[Any]]) -> OnedvaContexts:
+        """The contexts of motion fields, of coefficients and of tokens."""
+        tokens = {name.removeprefix(TOKENS): array for name, array in arrays.items() if name.startswith(TOKENS)}
+        return OnedvaContexts(**vars(super().extras(arrays)), tokens=TokenContexts.from_tensors(tokens))
 
-        return Contexts(FieldContexts.from_tensors(part(FIELDS)), TokenContexts.from_tensors(part(TOKENS)))
-
-    def extra_arrays(self, extras: Contexts) -> dict[str, NDArray[Any]]:
+    def extra_arrays(self, extras: Any) -> dict[str, NDArray[Any]]:
         """See `Family.extra_arrays`."""
-        parts = ((FIELDS, extras.fields.to_tensors()), (TOKENS, extras.tokens.to_tensors()))
-        return {prefix + name: array for prefix, tensors in parts for name, array in tensors.items()}
-
-    def modules(self, model: Model) -> dict[str, nn.Module]:
-        """See `Family.modules`."""
-        assert isinstance(model, OneDva)
-        return steps.build_steps(model)
-
-    def example_inputs(self, model: Model, step: str, height: int, width: int, count: int = 1,
-                       tokens: int = 4) -> tuple[Tensor, ...]:
-        """See `Family.example_inputs`."""
-        assert isinstance(model, OneDva)
-        return steps.example_inputs(model, step, height, width, count, tokens)
-
-    def output_shapes(self, model: Model, step: str, inputs: Sequence[Tensor]) -> list[tuple[int, ...]]:
-        """See `Family.output_shapes`."""
-        assert isinstance(model, OneDva)
-        return steps.output_shapes(step, inputs)
-
-    def runs(self, frames: int) -> Mapping[str, tuple[float, float]]:
-        """Every frame is painted, by decoders alone."""
-        return painting.runs(frames)
+        assert isinstance(extras, OnedvaContexts)
+        return super().extra_arrays(extras) | {TOKENS + name: array for name, array in extras.tokens.to_tensors().items()}
 
     def codec(self, model: LoadedModel, runtime: Runtime) -> GopCodec:
         """See `Family.codec`."""
         return OnedvaCodec(model, runtime)
 
-    def recipes(self) -> Mapping[str, Any]:
+    def recipes(self) -> dict[str, Any]:
         """See `Family.recipes`."""
         from xvcodec.training.onedva import RECIPES
 
-        return RECIPES
+        return dict(RECIPES)
 
     def task(self, recipe: Any, model: Model, device: torch.device, fitted: Path | None = None) -> Any:
         """See `Family.task`."""
@@ -102,15 +73,18 @@ class OnedvaFamily(Family):
         return OnedvaTask(recipe, model, device)
 
     def fitted(self, path: Path | None) -> Fitted:
-        """Contexts out of a file of tools/fit_tokens.py, else those of a shipped model, else by formula."""
+        """Contexts of tokens out of a file of tools/fit_tokens.py, else those of a shipped model, else by formula; the others
+        are those of the model that it codes like."""
+        model = load_model(CODES_LIKE)
         if path is not None:
             try:
-                return Fitted(tables(), self.extras(dict(load_file(path))))
+                tokens = TokenContexts.from_tensors(dict(load_file(path)))
             except (OSError, SafetensorError, KeyError, ValueError) as error:
                 raise ModelError(f"{path} holds no fitted contexts ({error}): make it with tools/fit_tokens.py") from None
-        known = [name for name in self.about if name in shipped()]
-        extras = load_model(known[0]).extras if known else Contexts(FieldContexts.default(), TokenContexts.default())
-        return Fitted(tables(), extras)
+        else:
+            known = [name for name in self.about if name in shipped()]
+            tokens = load_model(known[0]).extras.tokens if known else TokenContexts.default()
+        return Fitted(model.tables, OnedvaContexts(**vars(model.extras), tokens=tokens))
 
 
 FAMILY = OnedvaFamily()

@@ -1,9 +1,9 @@
 """The `onedva` family: a GOP as one sequence of tokens, as many as it needs, and a generative decoder in pixel space.
 
 After One-DVA (shared idea: 1-D tokens, any prefix of which is a coarser description; a diffusion decoder conditioned on
-what they tell). Tokens come from a closed-form path (motion-compensated prediction in a chain and a DCT: `chain`,
-`patches`). Behind it stand two painters (`xvcodec.models.painter`): a mean prediction of the picture, and a rectified flow
-that draws what is lost, with layers of a transformer over patches of 8x8 pixels. They begin as no change.
+what they tell). Pictures are coded in the loop of `hivae`; tokens are its integers in planes of bits. Behind the loop stand
+the same two painters (`xvcodec.models.painter`): a mean prediction of the picture, and a rectified flow that draws what is
+lost, here with layers of a transformer over patches of 8x8 pixels.
 """
 
 from __future__ import annotations
@@ -11,34 +11,31 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from xvcodec.models.base import Model
-from xvcodec.models.painter import FLOW, MEAN, Painter, PainterConfig, Sizes
+from xvcodec.models.crossmodal import FAST
+from xvcodec.models.hivae import Hivae, HivaeConfig
+from xvcodec.models.painter import Painter, PainterConfig
 
-EDITION = 3
+EDITION = 4
 """Of how a GOP's integers are written, which weights name: what another edition wrote is refused, not misread."""
 
 
 @dataclass(frozen=True)
-class OneDvaConfig:
+class OneDvaConfig(HivaeConfig):
     """Sizes of a onedva model."""
 
     family: ClassVar[str] = "onedva"
-    name: str
-    mean: Sizes = MEAN
-    flow: Sizes = FLOW
     layers: int = 2  # of the transformer in the flow
-    text: int = 96  # size of a caption token
     edition: int = EDITION
 
 
-ONEDVA = OneDvaConfig("onedva")
+ONEDVA = OneDvaConfig(**{**vars(FAST), "name": "onedva", "edition": EDITION})
 
 
-class OneDva(Model):
-    """The painters; everything else is closed form."""
+class OneDva(Hivae):
+    """As hivae, with a transformer in the flow."""
+
+    config: OneDvaConfig
 
     def __init__(self, config: OneDvaConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.mean = Painter(PainterConfig(*config.mean), config.text, drawn=False)
+        super().__init__(config)
         self.flow = Painter(PainterConfig(*config.flow, layers=config.layers), config.text, drawn=True)

@@ -1,117 +1,161 @@
-"""Fitting the weights and biases of token contexts: rates of what is not zero, as sums of known sizes.
-
-Something not zero has the chance 1 - exp(-s), s = bias + weights * features, which is what a Poisson process of that rate
-has. All are positive, so their logarithms are fitted, by Adam over all samples at once; each is drawn to its value by
-formula as if that had been seen PRIOR times.
-"""
+"""Fitting what chooses the tables of tokens: networks of flags and of first signs by gradient, other tables by counting."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
+from xvcodec.codec.field_network import ENTRY, INNER, LARGEST, LOGARITHMS, TOP, UNIT, WIDTH
 from xvcodec.codec.token_contexts import (
-    BIAS,
-    FLAG_FEATURES,
-    HEAVIEST,
+    BITS,
+    CHANCES,
     KINDS,
     MOST,
     PLANES,
-    SIGN_FEATURES,
+    RICHNESS,
+    SHAPES,
     STATES,
-    UNIT,
+    TOKEN,
+    Bytes,
+    Ints,
     TokenContexts,
+    nearest,
 )
+from xvcodec.codec.token_network import HIGHEST, LOWEST, TokenNetwork
 from xvcodec.codec.tokens import Asked
-from xvcodec.models.patches import TOKEN
 
-Arrays = dict[str, NDArray[np.int32]]
-PRIOR = 20.0
-RARE, OFTEN = 0.03, 3.0
-"""Samples are kept with the chance RARE plus OFTEN times that of their being not zero, and weigh the inverse."""
-STEPS, RATE = 300, 0.05
+RARE = 0.04
+"""Samples of which nothing is known and nothing comes are kept with this chance, and weigh the inverse."""
+BATCH = 16_384
+RATE = 4e-3
+TOLD = 1000
+"""Steps from one line of the log to the next."""
+PRIOR = 4.0
+"""Counted tables start as if they had been seen so often, with their chance by formula."""
 
 
 @dataclass
 class Kept:
-    """Samples: features [n, F]; group of weights and own bias of each; whether it was not zero; weight."""
+    """Samples: known sizes as networks see them [n, F], rows of biases, whether anything came, weights."""
 
-    features: list[NDArray[np.int32]] = field(default_factory=list)
-    group: list[NDArray[np.int64]] = field(default_factory=list)
-    bias: list[NDArray[np.int64]] = field(default_factory=list)
+    seen: list[Bytes] = field(default_factory=list)
+    place: list[NDArray[np.int64]] = field(default_factory=list)
+    state: list[NDArray[np.int64]] = field(default_factory=list)
     found: list[NDArray[np.bool_]] = field(default_factory=list)
     weight: list[NDArray[np.float32]] = field(default_factory=list)
 
 
-class Collector:
-    """Keeps samples of flags and of first signs while clips are coded.
+class Survey:
+    """Keeps samples and counts while clips are coded."""
 
-    Args of the constructor:
-        contexts: by which is guessed what is rare.
-    """
+    def __init__(self, seed: int = 0) -> None:
+        self.random, self.kept = np.random.default_rng(seed), {name: Kept() for name in SHAPES}
+        start = TokenContexts.default()
+        chance = 1.0 / (1.0 + np.exp(-np.linspace(LOWEST, HIGHEST, CHANCES)))
+        self.bits, self.scans = (PRIOR * np.stack([1.0 - chance[each], chance[each]], -1) for each in (start.bits, start.scans))
 
-    def __init__(self, contexts: TokenContexts, seed: int = 0) -> None:
-        self.arrays, self.random = contexts.to_tensors(), np.random.default_rng(seed)
-        self.flags, self.signs = Kept(), Kept()
-
-    def note(self, asked: Asked, symbols: NDArray[np.int32], known: NDArray[np.bool_] | None) -> None:
-        """Keep some samples of what was asked; `known` [n, PART]: coefficients that were not zero before."""
-        if asked.features is None:
+    def note(self, asked: Asked, symbols: Ints, known: Ints | None) -> None:
+        """What was asked and came of it; `known` [n, PART]: sizes of coefficients before."""
+        kind, token, plane = asked.layer.kind, asked.token, asked.plane
+        if asked.rest is not None:
+            assert asked.state is not None
+            self.scans[kind, asked.state[0], int(symbols[0] != 0)] += 1.0
             return
-        kind, token = asked.layer.kind, asked.token
+        assert asked.features is not None
         if asked.part is None or known is None:
-            group = np.full(symbols.size, kind * MOST + token)
-            self._keep(self.flags, "flag", asked.features, group, group * PLANES + asked.plane, symbols != 0)
+            self._keep("flags", asked.features, np.full(symbols.size, kind * MOST + token),
+                       np.full(symbols.size, kind * 2 * PLANES + asked.level), symbols != 0)
             return
-        state = np.broadcast_to(np.asarray(asked.context[1][1]), known.shape)
-        group = (kind * STATES + state) * MOST + token
-        place = np.arange(asked.part.start, asked.part.stop)
-        bias = group * TOKEN + place
-        new = ~known
-        self._keep(self.signs, "sign", asked.features[new], group[new], bias[new], symbols.reshape(known.shape)[new] != 0)
+        found = (symbols != 0).reshape(known.shape)
+        for value in (0, 1):
+            np.add.at(self.bits[kind, :, value], np.minimum(known[(known > 0) & (found == value)] >> 1, BITS - 1), 1.0)
+        new = known == 0
+        place = np.broadcast_to((kind * MOST + token) * TOKEN + np.arange(asked.part.start, asked.part.stop), known.shape)
+        state = np.broadcast_to(((kind * STATES + np.asarray(asked.state)) * PLANES + plane)[:, None], known.shape)
+        self._keep("signs", asked.features[new], place[new], state[new], found[new])
 
-    def _keep(self, kept: Kept, name: str, features: NDArray[np.int32], group: NDArray[np.int64], bias: NDArray[np.int64],
+    def _keep(self, name: str, features: Ints, place: NDArray[np.int64], state: NDArray[np.int64],
               found: NDArray[np.bool_]) -> None:
-        weights = self.arrays[f"{name}_weights"].reshape(-1, features.shape[1])
-        sums = (features * weights[group]).sum(1) + self.arrays[f"{name}_bias"].reshape(-1)[bias]
-        chance = np.minimum(1.0, RARE + OFTEN * (1.0 - np.exp(-sums / UNIT)))
+        chance = np.where(found | features.any(1), 1.0, RARE)
         here = self.random.random(len(chance)) < chance
-        for values, value in ((kept.features, features), (kept.group, group), (kept.bias, bias), (kept.found, found),
-                              (kept.weight, (1.0 / chance).astype(np.float32))):
-            values.append(value[here])
+        kept = self.kept[name]
+        kept.seen.append(LOGARITHMS[np.minimum(features[here], LARGEST)])
+        kept.place.append(place[here])
+        kept.state.append(state[here])
+        kept.found.append(found[here])
+        kept.weight.append((1.0 / chance[here]).astype(np.float32))
 
-    def fitted(self) -> Arrays:
-        """Weights and biases of flags and of signs."""
-        flags, signs = ((len(KINDS), MOST), (len(KINDS), STATES, MOST))
-        return (_fit(self.flags, "flag", self.arrays, flags, len(FLAG_FEATURES))
-                | _fit(self.signs, "sign", self.arrays, signs, len(SIGN_FEATURES)))
+    def fitted(self, cost: NDArray[np.float64], steps: int, say: Callable[[str], None]) -> TokenContexts:
+        """The contexts; `cost`: bits of zero and of anything else with each of the CHANCES tables, [CHANCES, 2]."""
+        networks = [_fit(self.kept[name], SHAPES[name], cost, steps, lambda line, name=name: say(f"{name}, {line}"))
+                    for name in SHAPES]
+        bits, scans = (nearest(each[..., 1] / each.sum(-1)) for each in (self.bits, self.scans))
+        assert bits.shape == (len(KINDS), BITS) and scans.shape == (len(KINDS), RICHNESS)
+        return TokenContexts(networks[0], networks[1], bits, scans)
 
 
-def _fit(kept: Kept, name: str, arrays: Arrays, groups: tuple[int, ...], features: int) -> Arrays:
-    """The weights [groups, features] and biases of one kind of question."""
-    parts = (kept.features, kept.group, kept.bias, kept.found, kept.weight)
-    seen, group, place, found, weight = (torch.from_numpy(np.concatenate(each)) for each in parts)
-    seen = seen.float()
-    start = [torch.from_numpy(arrays[f"{name}_{what}"].reshape(shape) / UNIT).float().clamp_min(1e-4).log()
-             for what, shape in (("weights", (-1, features)), ("bias", (-1,)))]
-    logs = [each.clone().requires_grad_(True) for each in start]
-    optimiser = torch.optim.Adam(logs, RATE)
-    for _ in range(STEPS):
+class _Net(nn.Module):
+    """The same arithmetic with fractions, or rounded as `TokenNetwork` rounds, with straight-through gradients."""
+
+    def __init__(self, inputs: int, places: int, states: int) -> None:
+        super().__init__()
+        self.entry = nn.Parameter(torch.randn(inputs, WIDTH) * 0.2)
+        self.place = nn.Parameter(torch.zeros(places, WIDTH))
+        self.state = nn.Parameter((torch.randn(1, WIDTH) * 8.0 + 16.0).repeat(states, 1))
+        self.inner = nn.Parameter(torch.randn(WIDTH, WIDTH) * WIDTH**-0.5)
+        self.inner_bias = nn.Parameter(torch.full((WIDTH,), 16.0))
+        self.out = nn.Parameter(torch.randn(WIDTH, 1) * 0.05)
+        self.out_bias = nn.Parameter(torch.full((1,), 10.0))
+
+    def forward(self, seen: Tensor, place: Tensor, state: Tensor, whole: bool) -> Tensor:
+        """[n, inputs], [n], [n] -> tables with fractions [n]."""
+        def fixed(value: Tensor, most: int) -> Tensor:
+            return value + ((value * UNIT).round().clamp(-most, most) / UNIT - value).detach() if whole else value
+
+        def layer(x: Tensor, weight: Tensor, bias: Tensor, most: int) -> Tensor:
+            total = nn.functional.leaky_relu(x @ fixed(weight, most) + bias, 0.01)
+            return total + ((total + 0.5).floor().clamp(0, TOP) - total).detach() if whole else total.clamp_max(TOP)
+
+        x = layer(seen, self.entry, self.place[place] + self.state[state], ENTRY)
+        x = layer(x, self.inner, self.inner_bias, INNER)
+        return (x @ fixed(self.out, INNER) + self.out_bias)[:, 0]
+
+    def integers(self) -> TokenNetwork:
+        """As whole numbers."""
+        def whole(value: Tensor, most: int = 1 << 21) -> Ints:
+            return (value.detach() * UNIT).round().clamp(-most, most).numpy().astype(np.int32)
+
+        return TokenNetwork(whole(self.entry, ENTRY), whole(self.place), whole(self.state), whole(self.inner, INNER),
+                            whole(self.inner_bias), whole(self.out, INNER), whole(self.out_bias))
+
+
+def _fit(kept: Kept, shape: tuple[int, ...], cost: NDArray[np.float64], steps: int,
+         say: Callable[[str], None]) -> TokenNetwork:
+    """Lower the bits of all samples, the last half of the steps with whole numbers; between two tables bits are drawn straight."""
+    torch.manual_seed(0)
+    seen, place, state, found, weight = (torch.from_numpy(np.concatenate(each)) for each in vars(kept).values())
+    bits, net, total = torch.from_numpy(cost.astype(np.float32)), _Net(*shape), 0.0
+    optimiser = torch.optim.Adam(net.parameters(), RATE)
+    for step in range(steps):
+        for group in optimiser.param_groups:
+            group["lr"] = RATE * (1.0 - step / steps)
+        at = torch.randint(len(seen), (BATCH,))
+        table = net(seen[at].float(), place[at], state[at], step >= steps // 2)
+        inside = table.clamp(0.0, CHANCES - 1.001)
+        low, entry = inside.detach().floor().long(), found[at].long()
+        first, second = bits[low, entry], bits[low + 1, entry]
+        spent = first + (inside - low) * (second - first) + (table - inside).abs() * 0.1
+        loss = (spent * weight[at]).sum() / weight[at].sum()
         optimiser.zero_grad()
-        loss = _loss(logs, seen, group, place, found, weight)
-        prior = sum((one - other).square().sum() for one, other in zip(logs, start, strict=True))
-        (loss + PRIOR / 2 * prior).backward()
+        loss.backward()
         optimiser.step()
-    weights, bias = (torch.exp(each.detach()).mul(UNIT).round().to(torch.int32).numpy() for each in logs)
-    return {f"{name}_weights": weights.clip(0, HEAVIEST).reshape(arrays[f"{name}_weights"].shape),
-            f"{name}_bias": bias.clip(0, BIAS).reshape(arrays[f"{name}_bias"].shape)}
-
-
-def _loss(logs: list[Tensor], seen: Tensor, group: Tensor, place: Tensor, found: Tensor, weight: Tensor) -> Tensor:
-    """What all samples would take, in nats."""
-    rate = ((torch.exp(logs[0])[group] * seen).sum(1) + torch.exp(logs[1])[place]).clamp(1e-5, 30.0)
-    return (weight * torch.where(found, -torch.log(-torch.expm1(-rate)), rate)).sum()
+        total += float(loss.detach())
+        if (step + 1) % TOLD == 0:
+            say(f"step {step + 1}: {total / TOLD:.4f} bits")
+            total = 0.0
+    return net.integers()

@@ -1,27 +1,28 @@
 """Training of onedva models: the painters of hivae learn to paint what prefixes of any length tell.
 
-Variable-length dropout, once and on disk: a clip is coded at some qualities, and of each a prefix is decoded.
+Variable-length dropout, once and on disk: a clip is coded, and decoded from all of its tokens and from some.
 """
 
 from __future__ import annotations
 
 import numpy as np
+import torch
 
+from xvcodec.codec.crossmodal import CrossmodalCodec
 from xvcodec.codec.family import GopCodec, Planes
 from xvcodec.codec.guidance import Guidance
-from xvcodec.codec.onedva import Coding, OnedvaCodec, Symbols
+from xvcodec.codec.onedva import OnedvaCodec
 from xvcodec.models.onedva import ONEDVA
 from xvcodec.models.weights import load_model
+from xvcodec.options import TUNES
 from xvcodec.training.coded_clips import Coded
 from xvcodec.training.data import Clips
 from xvcodec.training.painting import PainterRecipe, PainterTask
 
-QUALITIES = (46.0, 63.0)
-"""Clips are coded at qualities (crf) drawn from here,"""
-PREFIXES = 2
-"""at so many of them with the same motion, and a prefix of each is kept."""
-WHOLE, SHORTEST = 0.6, 0.3
-"""Share of prefixes that are all of the tokens, and the least share of the tokens that others have."""
+QUALITIES = (44.0, 62.0)
+"""Clips are coded at a quality (crf) drawn from here,"""
+SHARES = (0.25, 0.9)
+"""and decoded from all tokens, and from a share drawn from here."""
 RECIPES = {"onedva": PainterRecipe(ONEDVA, minutes=120.0, batch=6, size=128, rate=1e-3, fall=0.4, averaging=0.99, gops=200)}
 
 
@@ -29,7 +30,7 @@ class OnedvaTask(PainterTask):
     """See `PainterTask`."""
 
     def start(self, clips: Clips) -> None:
-        """The painters are those of hivae; layers that hivae has not begin as no change."""
+        """The model is hivae's; layers that hivae has not begin as no change."""
         self.model.load_state_dict(load_model("hivae").module.state_dict(), strict=False)
 
     def coded(self, codec: GopCodec) -> Coded:
@@ -38,19 +39,18 @@ class OnedvaTask(PainterTask):
         guide = Guidance(None, self.model.config.text, codec.runtime.device)("")
 
         def code(planes: Planes, rng: np.random.Generator) -> list[tuple[Planes, float]]:
-            qualities = rng.uniform(*QUALITIES, PREFIXES)
-            analysis = codec.analyse(planes, float(qualities.mean()), guide)
-            told = [_prefix(codec, codec.coding(planes, analysis, float(quality)), rng) for quality in qualities]
-            return [(Planes(*codec.unpainted(symbols).planes()), codec.nominal(symbols)) for symbols in told]
+            quality = float(rng.uniform(*QUALITIES))
+            analysis = codec.analyse(planes, quality, guide, str(rng.choice(TUNES)))
+            closed = codec.closed(planes, analysis.best(quality), quality, guide)
+            progress = codec.progress(closed)
+            whole = progress.until()
+            tokens = sum(scan.tokens for scan in progress.scans[:whole])
+            found = []
+            for scans in (whole, progress.until(int(tokens * rng.uniform(*SHARES)))):
+                symbols = codec.said(closed, progress.pieces(scans), 0)
+                parts = list(CrossmodalCodec.reconstruct(codec, symbols, quality, guide))
+                pictures = Planes(torch.cat([part.luma for part in parts]), torch.cat([part.chroma for part in parts]))
+                found.append((pictures, codec.seen(symbols, quality)))
+            return found
 
         return code
-
-
-def _prefix(codec: OnedvaCodec, coding: Coding, rng: np.random.Generator) -> Symbols:
-    """All tokens of a quality, or some of them."""
-    progress = coding.progress
-    scans = progress.until(coding.plane)
-    if rng.random() >= WHOLE:
-        tokens = sum(scan.tokens for scan in progress.scans[:scans])
-        scans = progress.until(coding.plane, int(tokens * rng.uniform(SHORTEST, 1.0)))
-    return codec.said(coding, progress.pieces(scans))

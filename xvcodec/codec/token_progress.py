@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from xvcodec.codec.family import Piece
-from xvcodec.codec.token_contexts import PLANES, REACH, Bytes, Ints, TokenContexts
-from xvcodec.codec.tokens import Asked, Layer, Truth, Walk
+from xvcodec.codec.shifts import Prices
+from xvcodec.codec.token_contexts import REACH, Bytes, Ints, TokenContexts
+from xvcodec.codec.token_layers import Layer
+from xvcodec.codec.tokens import Asked, Truth, Walk
 
 PIECE_BITS = 6000.0
 """About the size of a piece."""
@@ -24,27 +23,16 @@ class Scan:
     bits: float
     passes: list[tuple[Ints, Bytes]]
 
-    @property
-    def plane(self) -> int:
-        """Its plane of bits."""
-        return PLANES - 1 - self.level // 2
-
 
 class Progress:
     """The coding of a GOP, as far as it has been asked for: scans are added while qualities are tried.
 
     Args of the constructor:
-        coefficients: of each layer, float32 [patches, tokens, TOKEN], in units of the finest step.
-        cost: bits of every symbol, [tables, symbols].
+        whole: the tokens of each layer, int32 [patches, tokens, TOKEN].
     """
 
-    def __init__(self, layers: list[Layer], coefficients: list[NDArray[np.float32]], contexts: TokenContexts,
-                 cost: NDArray[np.float64]) -> None:
-        self.coefficients = coefficients
-        whole = [np.fix(each).astype(np.int32) for each in coefficients]
-        top = (1 << PLANES) - 1
-        self.truth = Truth(layers, [np.clip(each, -top, top) for each in whole])
-        self.layers, self.walk, self.cost = layers, Walk(layers, contexts), cost
+    def __init__(self, layers: list[Layer], whole: list[Ints], contexts: TokenContexts) -> None:
+        self.truth, self.walk, self.prices = Truth(layers, whole), Walk(layers, contexts), Prices(contexts.tables)
         self.scans: list[Scan] = []
         self.ended = False
 
@@ -57,7 +45,7 @@ class Progress:
             nonlocal bits
             symbols = self.truth(asked)
             passes.append((symbols, table))
-            bits += float(self.cost[table, symbols + REACH].sum())
+            bits += float(self.prices.bits[table, symbols + REACH].sum())
             return symbols
 
         before = self.walk.tokens
@@ -67,13 +55,12 @@ class Progress:
         self.scans.append(Scan(self.walk.level, self.walk.tokens - before, bits, passes))
         return True
 
-    def until(self, plane: int, tokens: int | None = None) -> int:
-        """How many scans there are down to the end of a plane of bits, or with at most so many tokens; one at least."""
+    def until(self, tokens: int | None = None) -> int:
+        """How many scans there are, or with at most so many tokens; one at least."""
         count = total = 0
         while count < len(self.scans) or self.more():
-            scan = self.scans[count]
-            total += scan.tokens
-            if scan.plane < plane or (tokens is not None and total > tokens):
+            total += self.scans[count].tokens
+            if tokens is not None and total > tokens:
                 break
             count += 1
         return max(1, count)
@@ -85,6 +72,5 @@ class Progress:
             if sum(each.bits for each in pieces[-1]) > PIECE_BITS:
                 pieces.append([])
             pieces[-1].append(scan)
-        return [Piece(each[-1].level, len(each), sum(scan.tokens for scan in each), [p for scan in each for p in
-        scan.passes])
-                for each in pieces]
+        return [Piece(each[-1].level, len(each), sum(scan.tokens for scan in each),
+                      [one for scan in each for one in scan.passes]) for each in pieces]
