@@ -37,13 +37,15 @@ token, all lower ones; of a related picture at the same place; of all lower toke
 SIGN_FEATURES = ("near", "own", "parent", "around", "near around", *(f"token's {name}" for name in FLAG_FEATURES))
 """Known sizes of the same coefficient in four neighbours, of the own token, of the same coefficient in a related
 picture, of coefficients next to it in frequency in the own patch and in four neighbours; and those of which flags depend."""
+SPOTS = 3
+"""A scan goes over a picture in a quincunx: every other patch of every other row, those amid four of them, the others."""
 STATES, SUBSTEPS, PART = 3, 4, 4
 """Known token; new token without any sign so far; new token with one. A token's coefficients come in SUBSTEPS parts of
 PART."""
 REACH = 1
 """Symbols are 0 and 1, of signs -1, too."""
-SHAPES = {"flags": (len(FLAG_FEATURES), len(KINDS) * MOST, len(KINDS) * PLANES * 2),
-          "signs": (len(SIGN_FEATURES), len(KINDS) * MOST * TOKEN, len(KINDS) * STATES * PLANES)}
+SHAPES = {"flags": (len(FLAG_FEATURES), len(KINDS) * MOST, len(KINDS) * PLANES * 2 * SPOTS),
+          "signs": (len(SIGN_FEATURES), len(KINDS) * MOST * TOKEN, len(KINDS) * STATES * PLANES * SPOTS)}
 """Inputs, places and states of both networks."""
 BITS = 3
 """Next bits are told apart by what is known: 1, 2 or 3, more."""
@@ -75,8 +77,8 @@ class TokenContexts:
 
     tables: TableSet = field(init=False)  # of `cdf`
 
-    flags: TokenNetwork  # places: kind, token; states: kind, plane, phase
-    signs: TokenNetwork  # places: kind, token, coefficient; states: kind, state, plane
+    flags: TokenNetwork  # places: kind, token; states: kind, plane, phase, spot
+    signs: TokenNetwork  # places: kind, token, coefficient; states: kind, state, plane, spot
     bits: Bytes  # tables of next bits, [kinds, BITS]
     scans: Bytes  # tables of whether a scan of flags has any, [kinds, RICHNESS]
     cdf: Ints = field(default_factory=chances)  # [2 CHANCES, 2 REACH + 3]; kept in files, since formulas round differently
@@ -96,15 +98,16 @@ class TokenContexts:
         except UsageError as error:
             raise ValueError(str(error)) from None
 
-    def of_flags(self, kind: int, token: int, level: int, features: Ints) -> Bytes:
+    def of_flags(self, kind: int, token: int, level: int, spot: int, features: Ints) -> Bytes:
         """Tables of flags of one scan, given features [n, FLAG_FEATURES] -> [n]."""
-        place, state = (np.full(len(features), each) for each in (kind * MOST + token, kind * 2 * PLANES + level))
+        place, state = (np.full(len(features), each) for each in (kind * MOST + token, (kind * 2 * PLANES + level) * SPOTS + spot))
         return self.flags.tables(features, place, state)
 
-    def of_signs(self, kind: int, token: int, plane: int, part: slice, states: NDArray[np.intp], features: Ints) -> Bytes:
+    def of_signs(self, kind: int, token: int, plane: int, spot: int, part: slice, states: NDArray[np.intp],
+                 features: Ints) -> Bytes:
         """Tables of first signs, given states [n] and features [n, PART, SIGN_FEATURES] -> [n, PART]."""
         place = (kind * MOST + token) * TOKEN + np.arange(part.start, part.stop)
-        state = (kind * STATES + states) * PLANES + plane
+        state = ((kind * STATES + states) * PLANES + plane) * SPOTS + spot
         shape = features.shape[:2]
         rows = (np.broadcast_to(each, shape).ravel() for each in (place, state[:, None]))
         return self.signs.tables(features.reshape(-1, features.shape[2]), *rows).reshape(shape)

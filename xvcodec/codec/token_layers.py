@@ -49,6 +49,8 @@ class Layer:
         inner = (picture * (height + 2) + row + 1) * (width + 2) + column + 1
         self.inner = inner  # place of each patch in padded arrays
         self.row = width + 2
+        self.spot = np.where((row + column) % 2, 2, row % 2)  # scans go over a quincunx: corners, middles, what is between
+        self.filled = False  # whether anything is known
         self.next_to = layout(PATCH if tokens == USUAL else KEY_PATCH, 1).around
         self.active = [np.zeros(0, np.intp) for _ in range(tokens)]  # patches whose token is known, by token
 
@@ -59,6 +61,7 @@ class Layer:
 
     def note(self, patches: NDArray[np.intp], token: int, scale: int = 1) -> None:
         """Bring contexts of some tokens up to date; `scale` is 2 where a new plane has begun."""
+        self.filled = True
         sizes, sums = self.padded
         capped = np.minimum(self.known[patches, token] * scale, TOP)
         sizes[self.inner[patches], token] = capped

@@ -20,6 +20,7 @@ from xvcodec.codec.token_contexts import (
     LIKELY,
     PART,
     PLANES,
+    SPOTS,
     SUBSTEPS,
     TOKEN,
     Bytes,
@@ -47,6 +48,7 @@ class Asked:
     patches: NDArray[np.intp]  # [n]; [] for whether any token of a scan is flagged
     token: int
     level: int
+    spot: int  # of all patches, see `Layer.spot`
     part: slice | None  # None for flags
     rest: NDArray[np.intp] | None = None  # the scan's patches, where only their common flag is asked for
     features: Ints | None = None  # what their tables depend on, [n, features] or [n, PART, features]: for fitting
@@ -85,21 +87,25 @@ class Walk:
         plane, phase, number, token = found
         self.level = 2 * (PLANES - 1 - plane) + phase
         layer = self.layers[number]
-        features = self._flag_features(layer, token)
-        tables = self.contexts.of_flags(layer.kind, token, self.level, features)
         if not phase:
-            likely = tables >= LIKELY
+            everything = np.arange(len(layer.inner))
+            likely = self._tables(layer, token, 0, self._features(layer, token, everything)) >= LIKELY
             likely[layer.active[token]] = True
             self._likely[number, token] = likely
             chosen = np.flatnonzero(likely)
         else:
             chosen = np.flatnonzero(~self._likely.pop((number, token)))
-        if not chosen.size:
-            return True
         new = chosen[layer.plane[chosen, token] == PLANES]
         old = layer.active[token] if not phase else chosen[:0]
-        flagged = self._flags(layer, token, plane, new, tables[new], features[new], bool(phase), take)
-        self._coefficients(layer, token, plane, old, flagged, features, take)
+        if phase and not self._any(layer, token, new, take):
+            return True
+        for spot in range(SPOTS):
+            here, again = (patches[layer.spot[patches] == spot] for patches in (new, old))
+            if here.size:
+                features = self._features(layer, token, here)
+                asked = Asked(layer, here, token, self.level, spot, None, None, features)
+                here = here[take(asked, self._tables(layer, token, spot, features)) != 0]
+            self._coefficients(layer, token, spot, again, here, take)
         return True
 
     def _halve(self) -> None:
@@ -109,43 +115,49 @@ class Walk:
                 if patches.size:
                     layer.note(patches, token, 2)
 
-    def _flag_features(self, layer: Layer, token: int) -> Ints:
-        """What is known around each patch's token, [patches, FLAG_FEATURES]."""
-        own = layer.sums[..., token].astype(np.int32)
-        middle = own[:, 1:-1]
-        beside = own[:, :-2] + own[:, 2:]
-        found = np.zeros((*layer.shape[:3], len(FLAG_FEATURES)), np.int32)
-        found[..., 0] = beside[:, :, 1:-1] + middle[:, :, :-2] + middle[:, :, 2:]
-        found[..., 1] = beside[:, :, :-2] + beside[:, :, 2:]
-        if token:
-            inside = layer.sums[:, 1:-1, 1:-1]
-            found[..., 2] = inside[..., token - 1]
-            found[..., 3] = inside[..., :token].sum(-1, dtype=np.int32)
-        for picture, parents in enumerate(layer.parents):
-            for other, number in parents:
-                found[picture, ..., 4] += self.layers[other].sums[number, 1:-1, 1:-1, token]
-        if token:
-            lower = layer.sums[..., :token].sum(-1, dtype=np.int32)
-            found[..., 5] = lower[:, :-2, 1:-1] + lower[:, 2:, 1:-1] + lower[:, 1:-1, :-2] + lower[:, 1:-1, 2:]
-        return found.reshape(-1, len(FLAG_FEATURES))
+    def _features(self, layer: Layer, token: int, patches: NDArray[np.intp]) -> Ints:
+        """What is known around the tokens of some patches, [n, FLAG_FEATURES]."""
+        found = np.zeros((patches.size, len(FLAG_FEATURES)), np.int32)
+        place, row, sums = layer.inner[patches], layer.row, layer.padded[1]
+        if layer.filled:
+            direct = (-1, 1, -row, row)
+            own = np.ascontiguousarray(sums[:, token])
+            found[:, 0] = sum(own[place + step].astype(np.int32) for step in direct)
+            found[:, 1] = sum(own[place + step].astype(np.int32) for step in (-row - 1, 1 - row, row - 1, row + 1))
+            if token:
+                lower = sums[:, :token].sum(1, dtype=np.int32)
+                found[:, 2], found[:, 3] = sums[place, token - 1], lower[place]
+                found[:, 5] = sum(lower[place + step] for step in direct)
+        for mine, its, there in self._related(layer, patches):
+            found[mine, 4] += its.padded[1][there, token]
+        return found
 
-    def _flags(self, layer: Layer, token: int, plane: int, new: NDArray[np.intp], tables: Bytes, features: Ints, rare: bool,
-               take: Take) -> NDArray[np.intp]:
-        """Which of some unknown tokens reach the threshold; of unlikely ones first whether any does."""
+    def _related(self, layer: Layer, patches: NDArray[np.intp]) -> Iterator[tuple[NDArray[np.intp], Layer, NDArray[np.intp]]]:
+        """Of each picture and each related one: which of the patches are of that picture, and where in the layer of the other."""
+        area = layer.shape[1] * layer.shape[2]
+        picture = patches // area
+        for number, parents in enumerate(layer.parents):
+            used = [(self.layers[other], place) for other, place in parents if self.layers[other].filled]
+            mine = np.flatnonzero(picture == number) if used else np.zeros(0, np.intp)
+            for its, place in used if mine.size else ():
+                yield mine, its, its.inner[patches[mine] + (place - number) * area]
+
+    def _tables(self, layer: Layer, token: int, spot: int, features: Ints) -> Bytes:
+        return self.contexts.of_flags(layer.kind, token, self.level, spot, features)
+
+    def _any(self, layer: Layer, token: int, new: NDArray[np.intp], take: Take) -> bool:
+        """Whether any of some tokens, which are unlikely to, reaches the threshold."""
         if not new.size:
-            return new
-        contexts = self.contexts
-        if rare:
-            known = sum(active.size for active in layer.active)
-            richness = 0 if not known else 1 if known * 16 < new.size else 2
-            table = contexts.scans[layer.kind, richness : richness + 1]
-            if not take(Asked(layer, new[:0], token, self.level, None, new, state=np.full(1, richness)), table)[0]:
-                return new[:0]
-        return new[take(Asked(layer, new, token, self.level, None, None, features), tables) != 0]
+            return False
+        known = sum(active.size for active in layer.active)
+        richness = 0 if not known else 1 if known * 16 < new.size else 2
+        asked = Asked(layer, new[:0], token, self.level, 0, None, new, state=np.full(1, richness))
+        return bool(take(asked, self.contexts.scans[layer.kind, richness : richness + 1])[0])
 
-    def _coefficients(self, layer: Layer, token: int, plane: int, old: NDArray[np.intp], flagged: NDArray[np.intp],
-                      around: Ints, take: Take) -> None:
-        patches = np.concatenate((old, flagged))
+    def _coefficients(self, layer: Layer, token: int, spot: int, old: NDArray[np.intp], flagged: NDArray[np.intp],
+                      take: Take) -> None:
+        """The coefficients of some tokens that were known, and of some that are new."""
+        patches, plane = np.concatenate((old, flagged)), plane_of(self.level)
         if not patches.size:
             return
         self.tokens += patches.size
@@ -159,17 +171,17 @@ class Walk:
         state = np.zeros(patches.size, np.intp)
         state[old.size :] = 1
         own = np.minimum(layer.known[patches, token].sum(1), SUM_TOP)
-        beside = np.broadcast_to(around[patches, None], (patches.size, PART, around.shape[1]))
+        beside = np.broadcast_to(self._features(layer, token, patches)[:, None], (patches.size, PART, len(FLAG_FEATURES)))
         for number in range(SUBSTEPS):
             part = slice(number * PART, number * PART + PART)
             known = layer.known[patches, token, part]
             features = np.stack(np.broadcast_arrays(near[:, part], own[:, None], parent[:, part],
                                                     *self._around(layer, here, token, part)), axis=-1)
             features = np.concatenate((features, beside), axis=-1)
-            signs = contexts.of_signs(kind, token, plane, part, state, features) + np.uint8(CHANCES)
+            signs = contexts.of_signs(kind, token, plane, spot, part, state, features) + np.uint8(CHANCES)
             later = contexts.bits[kind, np.minimum(known >> 1, BITS - 1)]
             table = np.where(known > 0, later, signs)
-            asked = Asked(layer, patches, token, self.level, part, None, features, state)
+            asked = Asked(layer, patches, token, self.level, spot, part, None, features, state)
             found = take(asked, table.reshape(-1)).reshape(known.shape)
             fresh = (known == 0) & (found != 0)
             layer.known[patches, token, part] = known + np.abs(found)
@@ -191,13 +203,8 @@ class Walk:
     def _parents(self, layer: Layer, patches: NDArray[np.intp], token: int) -> Ints:
         """Sizes of the same coefficients in related pictures, [n, TOKEN]."""
         sizes = np.zeros((patches.size, TOKEN), np.int32)
-        area = layer.shape[1] * layer.shape[2]
-        picture = patches // area
-        for number, parents in enumerate(layer.parents):
-            mine = np.flatnonzero(picture == number)
-            for other, place in parents if mine.size else ():
-                its = self.layers[other]
-                sizes[mine] += its.padded[0][its.inner[patches[mine] + (place - number) * area], token]
+        for mine, its, there in self._related(layer, patches):
+            sizes[mine] += its.padded[0][there, token]
         return sizes
 
 

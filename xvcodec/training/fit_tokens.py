@@ -19,6 +19,7 @@ from xvcodec.codec.token_contexts import (
     PLANES,
     RICHNESS,
     SHAPES,
+    SPOTS,
     STATES,
     TOKEN,
     Bytes,
@@ -69,14 +70,14 @@ class Survey:
         assert asked.features is not None
         if asked.part is None or known is None:
             self._keep("flags", asked.features, np.full(symbols.size, kind * MOST + token),
-                       np.full(symbols.size, kind * 2 * PLANES + asked.level), symbols != 0)
+                       np.full(symbols.size, (kind * 2 * PLANES + asked.level) * SPOTS + asked.spot), symbols != 0)
             return
         found = (symbols != 0).reshape(known.shape)
         for value in (0, 1):
             np.add.at(self.bits[kind, :, value], np.minimum(known[(known > 0) & (found == value)] >> 1, BITS - 1), 1.0)
         new = known == 0
         place = np.broadcast_to((kind * MOST + token) * TOKEN + np.arange(asked.part.start, asked.part.stop), known.shape)
-        state = np.broadcast_to(((kind * STATES + np.asarray(asked.state)) * PLANES + plane)[:, None], known.shape)
+        state = np.broadcast_to((((kind * STATES + np.asarray(asked.state)) * PLANES + plane) * SPOTS + asked.spot)[:, None], known.shape)
         self._keep("signs", asked.features[new], place[new], state[new], found[new])
 
     def _keep(self, name: str, features: Ints, place: NDArray[np.int64], state: NDArray[np.int64],
