@@ -72,7 +72,8 @@ def ours(clip: Clip, model: str, bpp: float, way: str, folder: Path, crf: float 
             xvcodec.encode(clip.path, path, replace(options, bpp=bpp))
     facts = xvcodec.probe(path)
     start = time.perf_counter()
-    with xvcodec.open(path, decoding(way)) as video:
+    own = model if model.endswith(".safetensors") else None
+    with xvcodec.open(path, replace(decoding(way), model=own)) as video:
         frames = list(video.frames())
     row["decode_s"] = time.perf_counter() - start
     return row | {"bytes": facts["video_bytes"], "crf": facts["gops"][0]["crf"], **measured(clip, frames)}
