@@ -74,8 +74,9 @@ class OnedvaCodec(HivaeCodec):
         progress = self.progress(closed)
         pieces = progress.pieces(progress.until(guide.tokens))
         cuts = closed.coding.cuts
-        streams = [*self.told(closed.told), PassStream("key.cuts", (1, *cuts.shape), encode_cuts(cuts, None)),
-                   *said(analysis.drawn), PieceStream("tokens", TOKEN, pieces, self.tokens.tables)]
+        streams: list[PassStream | PieceStream] = [
+            *self.told(closed.told), PassStream("key.cuts", (1, *cuts.shape), encode_cuts(cuts, None)),
+            *said(analysis.drawn), PieceStream("tokens", TOKEN, pieces, self.tokens.tables)]
 
         def decoded() -> Planes:
             symbols = self.said(closed, pieces, analysis.drawn)

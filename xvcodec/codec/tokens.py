@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from xvcodec.codec.token_contexts import (
     BITS,
-    CHANCES,
     FLAG_FEATURES,
     LIKELY,
     PART,
@@ -27,6 +26,7 @@ from xvcodec.codec.token_contexts import (
     TokenContexts,
 )
 from xvcodec.codec.token_layers import SUM_TOP, Layer
+from xvcodec.codec.token_network import CHANCES
 
 MIDDLE = (0.42, 0.48)
 """Where in its interval a coefficient is taken to be, after its first bit and after more of them."""
@@ -98,7 +98,7 @@ class Walk:
             return True
         new = chosen[layer.plane[chosen, token] == PLANES]
         old = layer.active[token] if not phase else chosen[:0]
-        flagged = self._flags(layer, token, plane, new, tables[new], features[new], bool(phase), take)
+        flagged = self._flags(layer, token, new, tables[new], features[new], bool(phase), take)
         self._coefficients(layer, token, plane, old, flagged, features, take)
         return True
 
@@ -129,7 +129,7 @@ class Walk:
             found[..., 5] = lower[:, :-2, 1:-1] + lower[:, 2:, 1:-1] + lower[:, 1:-1, :-2] + lower[:, 1:-1, 2:]
         return found.reshape(-1, len(FLAG_FEATURES))
 
-    def _flags(self, layer: Layer, token: int, plane: int, new: NDArray[np.intp], tables: Bytes, features: Ints, rare: bool,
+    def _flags(self, layer: Layer, token: int, new: NDArray[np.intp], tables: Bytes, features: Ints, rare: bool,
                take: Take) -> NDArray[np.intp]:
         """Which of some unknown tokens reach the threshold; of unlikely ones first whether any does."""
         if not new.size:
@@ -180,7 +180,7 @@ class Walk:
         layer.active[token] = np.concatenate((layer.active[token], flagged)) if flagged.size else layer.active[token]
 
     def _around(self, layer: Layer, here: NDArray[np.intp], token: int, part: slice) -> tuple[Ints, Ints]:
-        """Sizes of coefficients next in frequency to those of a part: in the own patch, and in four neighbours, [n, PART]."""
+        """Sizes of coefficients next in frequency to those of a part, of the own patch and of four neighbours, [n, PART]."""
         sizes = layer.padded[0].reshape(-1, layer.shape[3] * TOKEN)
         next_to = layer.next_to[:, token * TOKEN + part.start : token * TOKEN + part.stop]
         some = np.flatnonzero(next_to.any(1))
@@ -227,7 +227,8 @@ class Truth:
 
 
 def values(layer: Layer) -> NDArray[np.float32]:
-    """What a layer's tokens tell so far, in quantiser steps, float32 [patches, tokens, TOKEN]: whole once all planes are there."""
+    """What a layer's tokens tell so far, in quantiser steps, float32 [patches, tokens, TOKEN]: whole once all planes are
+    there."""
     unit = np.ldexp(np.float32(1.0), layer.plane.astype(np.int32))[..., None]
     middle = np.where(layer.known > 1, np.float32(MIDDLE[1]), np.float32(MIDDLE[0])) * (unit - 1.0)
     return np.where(layer.known > 0, layer.signs * (layer.known * unit + middle), 0.0).astype(np.float32)
