@@ -89,8 +89,12 @@ class TokenContexts:
         for name, network in (("flags", self.flags), ("signs", self.signs)):
             if (len(network.entry), len(network.place), len(network.state)) != SHAPES[name]:
                 raise ValueError(f"the network of {name} has inputs of another edition")
-        if self.cdf.shape != (2 * CHANCES, 2 * REACH + 3):
-            raise ValueError("the tables of token contexts have the wrong shape")
+        if self.cdf.shape != (2 * CHANCES, 2 * REACH + 3) or self.cdf.dtype != np.int32:
+            raise ValueError("the tables of token contexts have the wrong shape or type")
+        for name in ("bits", "scans", "cdf"):
+            copy = getattr(self, name).copy()
+            copy.setflags(write=False)
+            object.__setattr__(self, name, copy)
         try:
             object.__setattr__(self, "tables", TableSet(self.cdf, -REACH))
         except UsageError as error:

@@ -43,8 +43,8 @@ def changed(**arrays: NDArray[np.generic]) -> FieldNetwork:
 def wild() -> FieldNetwork:
     """Tables that follow nothing sensible, and all of them."""
     rng, most = np.random.default_rng(8), {"entry": 200, "place": 1 << 12, "inner": 60, "out": 40}
-    return changed(**{name: rng.integers(-high, high, CONTEXTS.to_tensors()[name].shape, np.int32) for name, high in most.items()},
-                   out_bias=np.full(2, 32 * UNIT, np.int32))
+    arrays = {name: rng.integers(-high, high, CONTEXTS.to_tensors()[name].shape, np.int32) for name, high in most.items()}
+    return changed(**arrays, out_bias=np.full(2, 32 * UNIT, np.int32))
 
 
 NETWORKS = [CONTEXTS, wild()]
