@@ -3,7 +3,7 @@
 Streams of a GOP of n chunks; H x W the padded picture:
     global.vectors, detail.vectors, qualities, drawn    as of hivae
     key.cuts [1, H/16, W/16]    of every patch: a prefix of tokens does not tell which have luma
-    tokens [N, 16]              all coefficients, in planes of bits (xvcodec.codec.tokens), in pieces of SPEC.md, section 6.4
+    tokens [N, 16]              all coefficients, in planes of bits (xvcodec.codec.tokens), in pieces of SPEC.md, section 7.5
 What a decoder has of the coefficients is whole only when all tokens are there; of a prefix they are the middle of what they
 may be, and pictures drift from those that the encoder predicted from.
 """

@@ -167,7 +167,7 @@ class Walk:
                                                     *self._around(layer, here, token, part)), axis=-1)
             features = np.concatenate((features, beside), axis=-1)
             signs = contexts.of_signs(kind, token, plane, part, state, features) + np.uint8(CHANCES)
-            later = contexts.bits[kind, np.minimum(known >> 1, BITS - 1)]
+            later = contexts.bits[kind, np.minimum(known >> 2, BITS - 1)]
             table = np.where(known > 0, later, signs)
             asked = Asked(layer, patches, token, self.level, part, None, features, state)
             found = take(asked, table.reshape(-1)).reshape(known.shape)

@@ -60,7 +60,7 @@ class Survey:
                                  for each in (start.bits, start.scans))
 
     def note(self, asked: Asked, symbols: Ints, known: Ints | None) -> None:
-        """What was asked and came of it; `known` [n, PART]: sizes of coefficients before."""
+        """What was asked and came of it; `known` [n, PART]: sizes of coefficients before, in units of the plane."""
         kind, token, plane = asked.layer.kind, asked.token, asked.plane
         if asked.rest is not None:
             assert asked.state is not None
@@ -73,7 +73,7 @@ class Survey:
             return
         found = (symbols != 0).reshape(known.shape)
         for value in (0, 1):
-            np.add.at(self.bits[kind, :, value], np.minimum(known[(known > 0) & (found == value)] >> 1, BITS - 1), 1.0)
+            np.add.at(self.bits[kind, :, value], np.minimum(known[(known > 0) & (found == value)] >> 2, BITS - 1), 1.0)
         new = known == 0
         place = np.broadcast_to((kind * MOST + token) * TOKEN + np.arange(asked.part.start, asked.part.stop), known.shape)
         state = np.broadcast_to(((kind * STATES + np.asarray(asked.state)) * PLANES + plane)[:, None], known.shape)

@@ -174,6 +174,25 @@ def test_likely_tokens_come_first() -> None:
     assert first and second and min(low for _, low, _ in first) >= LIKELY
 
 
+def test_next_bits_are_told_apart_by_the_bits_before() -> None:
+    arrays = CONTEXTS.to_tensors()
+    arrays["bits"][:] = 31, 32, 33
+    progress = coded([0], (1, 1), latents([0], (1, 1), 3, 9.0), TokenContexts.from_tensors(arrays))
+    truth, seen = progress.truth, set()
+    walk = Walk(progress.walk.layers, progress.walk.contexts)
+
+    def take(asked: Asked, table: np.ndarray) -> np.ndarray:
+        if asked.part is not None:
+            known = asked.layer.known[asked.patches, asked.token, asked.part].ravel()  # twice what it was
+            seen.update(zip((known[known > 0] // 2).tolist(), table[known > 0].tolist(), strict=True))
+        return truth(asked)
+
+    while walk.scan(take):
+        pass
+    assert {size for size, _ in seen} >= {1, 2, 3, 4, 5, 9}
+    assert all(table == (31 if size == 1 else 32 if size < 4 else 33) for size, table in seen)
+
+
 def test_no_more_tokens_than_asked() -> None:
     progress = coded([3], (2, 2), latents([3], (2, 2), 1))
     counts = [progress.until(tokens) for tokens in (0, 7, 60, 600, None)]
