@@ -3,9 +3,9 @@
     python tools/fit_tokens.py runs/cache -o fitted.safetensors --clips 160     # a cache made by xvc train
 
 Crops of the cache's clips are coded in the loop of hivae, at random qualities and for both tunes, and their integers are
-walked as tokens. A part of them is kept to print what they take: with the passes of crossmodal's coefficients, as tokens with
-contexts by formula, those shipped, and the fitted ones. The file that comes out is for `OnedvaFamily.fitted`: training with
-it, and `xvcodec.training.bake.bake`.
+walked as tokens. A part of them is kept to print what they take: with the passes of crossmodal's coefficients, and as tokens
+with contexts by formula, with those shipped, and with the fitted ones. The file that comes out is for `OnedvaFamily.fitted`,
+so for training and for `xvcodec.training.bake.bake`.
 """
 
 from __future__ import annotations
