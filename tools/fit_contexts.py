@@ -39,7 +39,7 @@ def motion(cache: Path, options: argparse.Namespace) -> FieldNetwork:
     first, made = (fit_field_network(clips, options.motion_steps, options.seed, lambda line: print(line, flush=True))
                    for clips in (known, fields))
     for name, network in (("fitted to other clips", first), ("by formula", FieldNetwork.default())):
-        print(f"motion {name}:", measure_fields(others, network, network.tables), flush=True)
+        print(f"motion {name}:", measure_fields(others, network), flush=True)
     return made
 
 

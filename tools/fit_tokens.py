@@ -1,96 +1,98 @@
-"""Fit onedva's token contexts to clips: weights and biases by likelihood, then tables by counting.
+"""Fit onedva's token contexts to clips: networks of flags and signs by gradient, other tables by counting.
 
-    python tools/fit_tokens.py runs/cache -o fitted.safetensors --clips 40     # a cache made by xvc train, with motion
+    python tools/fit_tokens.py runs/cache -o fitted.safetensors --clips 160     # a cache made by xvc train
 
-Clips are coded three times: to keep samples for weights, with those weights to count what was not zero under each context,
-and, `--check` other clips, to say what the bits are with the contexts there were and with the new ones. The motion contexts
-come from the shipped crossmodal model.
+Crops of the cache's clips are coded in the loop of hivae, at random qualities and for both tunes, and their integers are
+walked as tokens. A part of them is kept to print what they take: with the passes of crossmodal's coefficients, and as tokens
+with contexts by formula, with those shipped, and with the fitted ones. The file that comes out is for `OnedvaFamily.fitted`,
+so for training and for `xvcodec.training.bake.bake`.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
+from xvc_bitstream.coders.base import bits
 
-from xvcodec.codec.onedva import Contexts
-from xvcodec.codec.onedva_bands import closed, coefficients, fineness
-from xvcodec.codec.onedva_progress import Progress
-from xvcodec.codec.token_contexts import CHANCES, TokenContexts, nearest, tables
-from xvcodec.codec.tokens import Asked, Truth, make_layers
-from xvcodec.families.onedva import FAMILY
-from xvcodec.models.chain import Motion, Pictures, chunks_of
-from xvcodec.models.weights import load_model
+from xvcodec.codec.analysis import analyse
+from xvcodec.codec.crossmodal import CrossmodalCodec
+from xvcodec.codec.family import Planes
+from xvcodec.codec.session import Session
+from xvcodec.codec.shifts import Prices
+from xvcodec.codec.token_contexts import REACH, Ints, TokenContexts
+from xvcodec.codec.token_layers import make_layers, whole_of
+from xvcodec.codec.token_network import CHANCES
+from xvcodec.codec.token_progress import Progress
+from xvcodec.codec.tokens import Asked, Truth
+from xvcodec.models.weights import load_model, shipped
+from xvcodec.options import TUNES
+from xvcodec.runtime.memory import keep_freed_memory
 from xvcodec.training.data import Clips
-from xvcodec.training.fit_tokens import Collector
+from xvcodec.training.fit_tokens import Survey
 
-FITTED = ("flag_tables", "sign_tables", "scan_tables")
-PRIOR = 4.0
-"""A context starts as if it had been seen so often, with the chance of its table by formula."""
-QUALITIES = (46.0, 62.0)
-"""How fine the clips are coded, crf."""
-COST = 16.0 - np.log2(tables().frequencies.astype(np.float64))
-Note = Callable[[Asked, NDArray[np.int32], NDArray[np.bool_] | None], None]
-
-
-class Counter:
-    """Counts what comes of every context."""
-
-    def __init__(self, arrays: dict[str, NDArray[np.uint8]]) -> None:
-        chance = 1.0 / (1.0 + np.exp(-np.linspace(-7.0, 4.0, CHANCES)))
-        self.counts = {name: PRIOR * np.stack([1.0 - chance[arrays[name]], chance[arrays[name]]], -1) for name in FITTED}
-
-    def note(self, asked: Asked, symbols: NDArray[np.int32], known: NDArray[np.bool_] | None) -> None:
-        """Count symbols, of coefficients only those that were zero before."""
-        name, index = asked.context
-        seen = self.counts[name]
-        found = (symbols != 0).reshape(np.broadcast_shapes(*(np.shape(each) for each in index)))
-        every = [np.broadcast_to(each, found.shape) for each in index]
-        keep = np.ones(found.shape, bool) if known is None else ~known
-        for value in (0, 1):
-            chosen = keep & (found == value)
-            np.add.at(seen, (*(each[chosen] for each in every), value), 1.0)
+KEPT = 8
+"""Every so manieth clip is kept for measuring."""
+QUALITIES = (34.0, 62.0)
+"""How fine clips are coded, crf."""
+CHUNKS, SIDES = (3, 6), (192, 256)
+"""Chunks of a clip, at least and at most, and sides of its pictures."""
 
 
-class Source:
-    """The same clips each time, as coefficients."""
+@dataclass(frozen=True)
+class Coded:
+    """The integers of a clip."""
 
-    def __init__(self, cache: Path, clips: int, chunks: int, size: int, seed: int) -> None:
-        self.cache, self.clips, self.chunks, self.size, self.seed = cache, clips, chunks, size, seed
+    used: list[int]  # frames between the anchors of each chunk
+    latents: dict[str, NDArray[np.int32]]
+    passes: float  # bits of the latents as crossmodal's streams
 
-    @torch.inference_mode()
-    def walk(self, contexts: TokenContexts, note: Note | None) -> float:
-        """Code all clips; returns the bits of their tokens."""
-        clips, bits = Clips(self.cache, self.seed), 0.0
-        for _ in range(self.clips):
-            batch = clips.clips(1, self.chunks, self.size)
-            frames = 1 + 4 * self.chunks
-            plane, step = fineness(float(clips.rng.uniform(*QUALITIES)))
-            motion = Motion(batch.fields[0].float(), frames)
-            bands = closed(Pictures(batch.luma[0], batch.chroma[0]), motion, step * 2.0**plane)
-            layers, members = make_layers(chunks_of(frames), (self.size // 16, self.size // 16))
-            progress = Progress(layers, coefficients(bands, layers, members, motion.canvas, step), contexts, COST)
-            if note is not None:
-                progress.truth = noted(progress.truth, note)  # type: ignore[assignment]
-            count = progress.until(plane)
-            bits += sum(scan.bits for scan in progress.scans[:count])
-        return bits
+    def walk(self, contexts: TokenContexts, survey: Survey | None = None) -> float:
+        """Bits of its tokens; `survey` notes all of them."""
+        layers, members = make_layers(self.used, self.latents["key"].shape[2:])
+        progress = Progress(layers, whole_of(layers, members, self.latents, self.used), contexts)
+        if survey is not None:
+            progress.truth = noted(progress.truth, survey)  # type: ignore[assignment]
+        return sum(scan.bits for scan in progress.scans[: progress.until()])
 
 
-def noted(truth: Truth, note: Note) -> Callable[[Asked], NDArray[np.int32]]:
-    """What answers as `truth` does, and tells `note`."""
-    def answer(asked: Asked) -> NDArray[np.int32]:
-        known = None if asked.part is None else asked.layer.known[asked.patches, asked.token, asked.part] > 0
+def noted(truth: Truth, survey: Survey) -> Callable[[Asked], Ints]:
+    """What answers as `truth` does, and tells the survey."""
+    def answer(asked: Asked) -> Ints:
+        known = None if asked.part is None else asked.layer.known[asked.patches, asked.token, asked.part]
         symbols = truth(asked)
-        note(asked, symbols, known)
+        survey.note(asked, symbols, known)
         return symbols
 
     return answer
+
+
+@torch.inference_mode()
+def coded(session: Session, clips: Clips, count: int) -> Iterator[Coded]:
+    """Clips as the loop of the session's model codes them, each with one search for its motion."""
+    codec, guide = session.codec, session.guidance("")
+    assert isinstance(codec, CrossmodalCodec)
+    for _ in range(count):
+        batch = clips.clips(1, int(clips.rng.integers(CHUNKS[0], CHUNKS[1] + 1)), int(clips.rng.choice(SIDES)))
+        planes, quality = Planes(batch.luma[0], batch.chroma[0]), float(clips.rng.uniform(*QUALITIES))
+        analysis = analyse(planes.luma.float(), codec.nominal(quality), codec.between(quality),
+                           str(clips.rng.choice(TUNES)) == "perceptual")
+        closed = codec.closed(planes, analysis, quality, guide)
+        spent = sum(bits(*each, stream.tables or codec.tables) for stream in closed.coding.streams(codec.names)
+                    if stream.name in codec.names.values() for each in stream.passes)
+        latents = {kind: np.stack(each) for kind, each in closed.coding.latents.items()}
+        yield Coded(closed.told.used, latents, spent)
+
+
+def say(line: str) -> None:
+    """Print at once."""
+    print(line, flush=True)
 
 
 def main() -> None:
@@ -98,27 +100,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cache", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--clips", type=int, default=40)
-    parser.add_argument("--check", type=int, default=10)
-    parser.add_argument("--chunks", type=int, default=4)
-    parser.add_argument("--size", type=int, default=192)
+    parser.add_argument("--model", default="hivae", help="model that codes the clips: a name or a weights file")
+    parser.add_argument("--clips", type=int, default=160)
+    parser.add_argument("--steps", type=int, default=6000, help="steps of the optimiser, a network")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="auto")
     given = parser.parse_args()
-    torch.set_num_threads(1)
-    fitting, other = (Source(given.cache, count, given.chunks, given.size, seed)
-                      for count, seed in ((given.clips, 1), (given.check, 2)))
-    shipped = load_model("onedva").extras.tokens
-    formula = TokenContexts.default()
-    collector = Collector(formula)
-    fitting.walk(formula, collector.note)
-    arrays = formula.to_tensors() | collector.fitted()
-    counter = Counter(arrays)
-    fitting.walk(TokenContexts.from_tensors(arrays), counter.note)
-    for name, counts in counter.counts.items():
-        arrays[name] = nearest(counts[..., 1] / counts.sum(-1))
-    made = TokenContexts.from_tensors(arrays)
-    for name, contexts in (("by formula", formula), ("as shipped", shipped), ("fitted", made)):
-        print(f"{name}: {other.walk(contexts, None) / 8:.0f} bytes of tokens for {given.check} other clips", flush=True)
-    save_file(FAMILY.extra_arrays(Contexts(load_model("crossmodal").extras.fields.sharp(), made)), given.output)
+    keep_freed_memory()
+    session = Session.open(load_model(given.model), "constriction", None, "torch", given.device)
+    found = list(coded(session, Clips(given.cache, given.seed, motion=False), given.clips))
+    known, others = [clip for at, clip in enumerate(found) if at % KEPT], found[::KEPT]
+    say(f"{len(others)} of {len(found)} clips are kept: {sum(clip.passes for clip in others) / 8:.0f} bytes of passes")
+    formula, survey = TokenContexts.default(), Survey(given.seed)
+    for clip in known:
+        clip.walk(formula, survey)
+    fitted = survey.fitted(Prices(formula.tables).bits[:CHANCES, REACH : REACH + 2], given.steps, say)
+    ways = {"by formula": formula, "fitted": fitted}
+    if "onedva" in shipped():
+        ways["as shipped"] = load_model("onedva").extras.tokens
+    for name, contexts in ways.items():
+        say(f"tokens {name}: {sum(clip.walk(contexts) for clip in others) / 8:.0f} bytes")
+    save_file(fitted.to_tensors(), given.output)
 
 
 if __name__ == "__main__":

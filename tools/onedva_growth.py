@@ -5,28 +5,49 @@
 
 The middle of each clip (320x192, 17 frames) is coded once and decoded from prefixes of 1/64, 1/32 ... of the tokens at
 --crf. Prints PSNR (luma and chroma as the codec weighs them) by clip, without painting and for each of --steps, and the
-greatest fall from one prefix to the next. Statistics are of coefficients before coding, in picture units, by kind and
-token.
+greatest fall from one prefix to the next. Statistics are of the integer coefficients, in quantiser steps, by kind and token.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import math
 from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from onedva_clips import clips, codec_of
 
+from xvcodec.codec.crossmodal import Closed, CrossmodalCodec
 from xvcodec.codec.family import Guide, Planes
-from xvcodec.codec.onedva import Coding, OnedvaCodec, error_between
+from xvcodec.codec.hivae import QUARTERS
+from xvcodec.codec.onedva import OnedvaCodec, error_between
+from xvcodec.codec.painting import paint
+from xvcodec.codec.planes import to_planes
+from xvcodec.codec.session import Session
 from xvcodec.codec.token_contexts import KINDS
+from xvcodec.codec.token_layers import make_layers, whole_of
+from xvcodec.media import Frame, open_video
+from xvcodec.models.weights import load_model
 
 WIDTH, HEIGHT, PARTS = 320, 192, 7
-Values = dict[tuple[int, int], list[NDArray[np.float32]]]
+Values = dict[tuple[int, int], list[NDArray[np.int32]]]
+
+
+def clips(folder: Path, frames: int, names: str | None) -> Iterator[tuple[str, Planes]]:
+    """Names and the middle of the first frames of the clips of a folder's index.jsonl, or of some of them ("bees,frost")."""
+    chosen = names.split(",") if names else None
+    for line in (folder / "index.jsonl").read_text().splitlines():
+        path = folder / json.loads(line)["file"]
+        if chosen is None or path.stem in chosen:
+            with open_video(path, audio=False) as reader:
+                first = list(islice((each for each in reader if isinstance(each, Frame)), frames))
+                yield path.stem, middle(to_planes(first, reader.info.bit_depth, 32, torch.device("cpu")))
 
 
 def middle(planes: Planes) -> Planes:
@@ -36,22 +57,30 @@ def middle(planes: Planes) -> Planes:
                   planes.chroma[..., top // 2 : (top + HEIGHT) // 2, left // 2 : (left + WIDTH) // 2])
 
 
-def prefixes(codec: OnedvaCodec, planes: Planes, coding: Coding, ways: list[str]) -> list[dict[str, float]]:
+def prefixes(codec: OnedvaCodec, planes: Planes, closed: Closed, quality: float, guide: Guide, drawn: float,
+             ways: list[str]) -> list[dict[str, float]]:
     """Tokens and PSNR by way of painting, of prefixes from short to long."""
-    progress = coding.progress
-    most = sum(scan.tokens for scan in progress.scans[: progress.until(coding.plane)])
-    rows = []
+    progress, rows = codec.progress(closed), []
+    most = sum(scan.tokens for scan in progress.scans[: progress.until()])
     for part in reversed(range(PARTS)):
-        count = progress.until(coding.plane, most >> part)
-        symbols = codec.said(coding, progress.pieces(count))
-        rough = codec.unpainted(symbols)
-        tokens = sum(scan.tokens for scan in progress.scans[:count])
-        row = {"tokens": float(tokens), "plain": decibel(Planes(*rough.planes()), planes)}
+        count = progress.until(most >> part)
+        symbols = codec.said(closed, progress.pieces(count), 0)
+        parts = list(CrossmodalCodec.reconstruct(codec, symbols, quality, guide))
+        plain = Planes(torch.cat([each.luma for each in parts]), torch.cat([each.chroma for each in parts]))
+        row = {"tokens": float(sum(scan.tokens for scan in progress.scans[:count])), "plain": decibel(plain, planes)}
         for way in ways:
-            guide = Guide(torch.zeros(1, 0, 96), torch.zeros(1, 0), steps=int(way))
-            row[way] = decibel(codec.painted(rough, codec.nominal(symbols), guide), planes)
+            told = codec.seen(symbols, quality)
+            row[way] = decibel(paint(codec.runtime, plain, told, replace(guide, steps=int(way)), drawn), planes)
         rows.append(row)
     return rows
+
+
+def integers(closed: Closed) -> Iterator[tuple[int, NDArray[np.int32]]]:
+    """Kind and coefficients [patches, tokens, TOKEN] of every layer."""
+    used, latents = closed.told.used, {kind: np.stack(each) for kind, each in closed.coding.latents.items()}
+    layers, members = make_layers(used, closed.coding.cuts.shape)
+    for layer, tokens in zip(layers, whole_of(layers, members, latents, used), strict=True):
+        yield layer.kind, tokens
 
 
 def decibel(made: Planes, planes: Planes) -> float:
@@ -81,7 +110,7 @@ def statistics(values: Values) -> str:
         value = np.concatenate([part.ravel() for part in parts]).astype(np.float64)
         variance = value.var()
         kurtosis = ((value - value.mean()) ** 4).mean() / max(variance**2, 1e-30)
-        lines.append(f"| {KINDS[kind]} | {token} | {value.mean():.4f} | {variance:.5f} | {kurtosis:.0f} |")
+        lines.append(f"| {KINDS[kind]} | {token} | {value.mean():.4f} | {variance:.4g} | {kurtosis:.0f} |")
     return "\n".join(lines) + "\n"
 
 
@@ -93,22 +122,23 @@ def main() -> None:
     parser.add_argument("--clips")
     parser.add_argument("--frames", type=int, default=17)
     parser.add_argument("--crf", type=float, default=46.0)
-    parser.add_argument("--steps", default="0,1")
+    parser.add_argument("--steps", default="0,1", help="of the flow; 0 is the mean alone")
     parser.add_argument("--model", default="onedva")
     parser.add_argument("-o", "--output", type=Path)
     parser.add_argument("--statistics", type=Path)
     given = parser.parse_args()
     torch.set_num_threads(1)
-    codec, ways = codec_of(given.model), given.steps.split(",")
+    session = Session.open(load_model(given.model), "constriction", None, "torch", "cpu")
+    codec, guide, ways = session.codec, session.guidance(""), given.steps.split(",")
+    assert isinstance(codec, OnedvaCodec)
     found, values = {}, defaultdict(list)
     for name, planes in clips(given.folder, given.frames, given.clips):
-        part = middle(planes)
-        guide = Guide(torch.zeros(1, 0, 96), torch.zeros(1, 0))
-        coding = codec.coding(part, codec.analyse(part, given.crf, guide), given.crf)
-        for layer, coefficients in zip(coding.progress.layers, coding.progress.coefficients, strict=True):
-            for token in range(layer.shape[3]):
-                values[layer.kind, token].append(coefficients[:, token] * np.float32(coding.step))
-        rows = found[name] = prefixes(codec, part, coding, ways)
+        searches = codec.analyse(planes, given.crf, guide, codec.tunes[0])
+        closed = codec.closed(planes, searches.best(given.crf), given.crf, guide)
+        for kind, tokens in integers(closed):
+            for token in range(tokens.shape[1]):
+                values[kind, token].append(tokens[:, token])
+        rows = found[name] = prefixes(codec, planes, closed, given.crf, guide, searches.drawn / QUARTERS, ways)
         for way in ["plain", *ways]:
             fall = max(max(-np.diff([row[way] for row in rows])), 0.0)
             print(f"{name} {way}: " + " ".join(f"{row['tokens']:.0f}:{row[way]:.2f}" for row in rows)

@@ -5,7 +5,7 @@
 The report is one of `xvc rd` over the same clips: it says how many bytes of each clip, and has streams of the codec and of
 x265 to compare with, by PSNR, MS-SSIM and SqueezeNet distance at the same bytes (x265 between or beyond two of its points:
 straight in the logarithm of the rate). Files of the first share are encoded, the others are those truncated. What is
-finished is not run again. Ways: "plain" is without the painter, 0 its deterministic pass, others are steps; "1:none" is
+finished is not run again. Ways: "plain" is without painters, 0 the mean alone, others are steps of the flow; "1:none" is
 without the clip's caption, "1:other" with the caption of the clip before.
 """
 
@@ -26,12 +26,11 @@ import torch
 from xvc_bitstream import BitstreamError
 
 import xvcodec
-from xvcodec.codec.family import Guide, Planes
+from xvcodec.codec.crossmodal import CrossmodalCodec
 from xvcodec.codec.onedva import OnedvaCodec
 from xvcodec.media import Frame, open_video
 from xvcodec.metrics.panel import measure
 from xvcodec.metrics.registry import resolve
-from xvcodec.models.chain import Pictures
 
 X265 = "libx265:preset=medium"
 METRICS = ("psnr", "msssim", "squeezenet")
@@ -64,7 +63,7 @@ def decoded(file: Path, source: Path, way: str, model: str, other: str, every: i
                                     prompt={"none": "", "other": other}.get(text), steps=0 if way == "plain" else int(steps))
     with ExitStack() as stack:
         if way == "plain":
-            stack.enter_context(patch.object(OnedvaCodec, "painted", unpainted))
+            stack.enter_context(patch.object(OnedvaCodec, "reconstruct", CrossmodalCodec.reconstruct))
         video = stack.enter_context(xvcodec.open(file, options))
         return figures(source, video.frames(), video.probe()["frames"], every)
 
@@ -87,11 +86,6 @@ def figures(source: Path, made: Iterable[Frame], frames: int, every: int) -> Row
         found, _ = measure(resolve(METRICS)[0], reader.info, pairs)
     row: Row = {name: each.clip for name, each in found.items()}
     return row | {"seconds": time.process_time() - start}
-
-
-def unpainted(codec: OnedvaCodec, rough: Pictures, start: int, level: float, guide: Guide) -> Planes:
-    """Stands for `OnedvaCodec.painted` and does nothing."""
-    return Planes(*rough.planes())
 
 
 def at(points: list[Row], bpp: float, metric: str) -> float:

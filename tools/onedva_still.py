@@ -2,8 +2,8 @@
 
     python tools/onedva_still.py ../shared/data/val --clips motorbike --psnr 29
 
-The still clip is the first frame of the same clip, again and again. Both files are made for one mean PSNR-RGB (as
-decoded with --steps of the painter left at its default); all their bytes count.
+The still clip is the first frame of the same clip, again and again. Both files are made for one mean PSNR-RGB (of painted
+pictures, with the usual steps of the flow); all their bytes count.
 """
 
 from __future__ import annotations

@@ -17,7 +17,6 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from xvcodec.codec.field_contexts import BUCKETS, EDGES
 from xvcodec.models.layers import QUALITIES
 from xvcodec.models.quincunx import STEPS
 from xvcodec.models.transform import frequencies
@@ -35,6 +34,9 @@ AROUND, OWN, OTHER = 3, 4, 3
 frequencies, those a little farther, all of earlier groups, those of the group before. Of another picture: as neighbours."""
 CLASSES = 3
 """Tables are chosen apart for the lowest, low and other frequencies."""
+BUCKETS = 64
+EDGES: Ints = np.unique([((4 + m) << e) >> 2 for e in range(17) for m in range(4)])[: BUCKETS - 1].astype(np.int32)
+"""Where buckets begin, all but the first."""
 _EDGES = EDGES.astype(np.float32)
 _GROUP_STARTS = (1, 2, 3, 4, 5, 7, 9, 15)
 """Sums of the two frequencies at which a new group begins; of a chroma plane, those of luma at twice the frequency."""

@@ -1,10 +1,10 @@
 """Which probability table codes a motion vector, by a small network of whole numbers.
 
-It sees what `FieldContexts` weighs, and besides it residuals around, and what the chunk before has here: motion goes on
-where it was. Sums of products stay below 2^24, so that float32 products of whole numbers are exact on every machine, in any
-order of summation. Vectors have tables of their own, because most are as predicted: each entry of a table has a count of at
-least one, and 256 of them cost more than many a sign. Against weighted sums and the tables of coefficients: 7 to 23 % fewer
-bits (docs/experiments.md). Fitted by `tools/fit_contexts.py`.
+It sees `FEATURES`, and besides them residuals around, and what the chunk before has here: motion goes on where it was. Sums
+of products stay below 2^24, so that float32 products of whole numbers are exact on every machine, in any order of summation.
+Vectors have tables of their own, because most are as predicted: each entry of a table has a count of at least one, and 256
+of them cost more than many a sign. Against weighted sums and the tables of coefficients: 7 to 23 % fewer bits
+(docs/experiments.md). Fitted by `tools/fit_contexts.py`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +23,8 @@ from xvcodec.models.quincunx import STEPS
 
 Floats = NDArray[np.float32]
 
-INPUTS = len(FEATURES) - 1 + 5
-"""What `Asked` holds: that which `FieldContexts` weighs but for the bias, and what it has beside."""
+INPUTS = len(FEATURES) + 5
+"""What `Asked` holds: features, and what it has beside."""
 WIDTH = 32
 OCTAVE = 16
 """Steps of the logarithm of a feature for each doubling."""
@@ -67,8 +66,6 @@ class FieldNetwork:
     Raises ValueError for other types, shapes or values beyond the bounds above.
     """
 
-    sizes: ClassVar[int] = SIZES
-    shifts: ClassVar[int] = SHIFTS
     tables: TableSet = field(init=False)  # of `cdf`
 
     entry: Ints  # [INPUTS, WIDTH]
@@ -147,7 +144,7 @@ def motion_tables() -> Ints:
 def inputs_of(asked: Asked) -> NDArray[np.uint8]:
     """What the network sees, a row a symbol: uint8 [n, INPUTS]."""
     columns = np.zeros((INPUTS, int(np.prod(asked.shape))), np.uint8)
-    for row, feature in enumerate((*asked.features, *[None] * (len(FEATURES) - 1 - len(asked.features)), *asked.beside)):
+    for row, feature in enumerate((*asked.features, *[None] * (len(FEATURES) - len(asked.features)), *asked.beside)):
         if feature is not None:
             columns[row] = LOGARITHMS[np.minimum(feature, LARGEST).ravel()]
     return columns.T

@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from xvcodec.codec.field_contexts import COMPONENTS, TABLES, FieldContexts, Ints
-from xvcodec.codec.field_network import FieldNetwork
+from xvcodec.codec.field_contexts import COMPONENTS, TABLES, Ints
+from xvcodec.codec.field_network import SHIFTS, SIZES
 from xvcodec.codec.shifts import ALL, Prices
 
 UNIT = 2
@@ -41,8 +41,8 @@ def shifted(tables: NDArray[np.uint8], quiet: NDArray[np.bool_], step: int, own:
 class Survey:
     """Counts what a GOP's fields code, and finds the shifts that cost the fewest bits, their own included."""
 
-    def __init__(self, roles: int, prices: Prices, contexts: FieldContexts | FieldNetwork) -> None:
-        self.prices, self.contexts, self.symbols = prices, contexts, prices.bits.shape[1]
+    def __init__(self, roles: int, prices: Prices) -> None:
+        self.prices, self.symbols = prices, prices.bits.shape[1]
         self.counts = np.zeros((*shape_of(roles), TABLES, self.symbols))
 
     def note(self, role: int, component: int, step: int, index: NDArray[np.uint8], quiet: NDArray[np.bool_],
@@ -57,7 +57,7 @@ class Survey:
     def best(self) -> Ints:
         """The shifts."""
         named = np.arange(TABLES)
-        bits = [self.prices.bits[first : first + TABLES].T for first in (0, self.contexts.sizes)]
+        bits = [self.prices.bits[first : first + TABLES].T for first in (0, SIZES)]
         cost = np.stack([counts @ each for counts, each in zip(self.counts, bits, strict=True)])  # [.., named, used]
         used = (named + UNIT * ALL[:, None]).clip(0, TABLES - 1)
-        return self.prices.cheapest(cost[..., named, used].sum(-1), self.contexts.shifts)
+        return self.prices.cheapest(cost[..., named, used].sum(-1), SHIFTS)

@@ -21,22 +21,18 @@ import numpy as np
 from numpy.typing import NDArray
 from xvc_bitstream.errors import DamagedError
 
-from xvcodec.codec.field_contexts import COMPONENTS, ROLES, Asked, FieldContexts, Ints, folded, unfolded
-from xvcodec.codec.field_network import FieldNetwork
+from xvcodec.codec.field_contexts import COMPONENTS, ROLES, Asked, Ints, folded, unfolded
+from xvcodec.codec.field_network import SHIFTS, SIZES, FieldNetwork
 from xvcodec.codec.field_shifts import Survey, shape_of, shifted
 from xvcodec.codec.shifts import Pass, Prices, said, tables_of, within
 from xvcodec.errors import UsageError
 from xvcodec.models.quincunx import STEPS, Step, quincunx
-
-__all__ = ["LIMIT", "Contexts", "FieldContexts", "Part", "Read", "decode_fields", "encode_apart", "encode_fields", "limit",
-           "passes_of", "predict", "waves", "waves_of"]
 
 CORRECTIONS = 3
 LIMIT = 2047
 """Largest component of a vector, quarter pixels."""
 SIDES = 1
 """Blurs and sides are -1, 0 and 1."""
-Contexts = FieldContexts | FieldNetwork
 Read = Callable[[NDArray[np.uint8]], Ints]
 """Table indices uint8 [n] of the next symbols -> symbols int32 [n]."""
 
@@ -88,7 +84,7 @@ class _Wave:
                  for role, pairs in enumerate(cells)]
         self.values, self.residuals = empty, [[plane.copy() for plane in planes] for planes in empty]
 
-    def parts(self, number: int, contexts: Contexts) -> list[Part]:
+    def parts(self, number: int, contexts: FieldNetwork) -> list[Part]:
         """The parts of wave `number`, predicted from what the waves before it have filled in."""
         made = [self._part(role, component, number - role - component - chunk, columns)
                 for role in range(ROLES) for component in range(COMPONENTS) for chunk, columns in self.columns[role]
@@ -164,7 +160,7 @@ def _runs(chunks: NDArray[np.intp]) -> list[tuple[int, slice]]:
     return [(int(chunks[start]), slice(start, stop)) for start, stop in itertools.pairwise(starts)]
 
 
-def waves(fields: Ints, used: Sequence[int], contexts: Contexts) -> Iterator[list[tuple[Part, Ints]]]:
+def waves(fields: Ints, used: Sequence[int], contexts: FieldNetwork) -> Iterator[list[tuple[Part, Ints]]]:
     """The parts of each wave of some fields, with residuals [P, n]; arguments and errors as of `encode_fields`."""
     if fields.ndim != 5 or fields.shape[1:3] != (1 + CORRECTIONS, COMPONENTS) or fields.dtype != np.int32:
         raise UsageError(f"motion fields must be int32 [chunks, 4, {COMPONENTS}, h, w]")
@@ -185,8 +181,7 @@ def waves(fields: Ints, used: Sequence[int], contexts: Contexts) -> Iterator[lis
         yield found
 
 
-def encode_fields(fields: Ints, used: Sequence[int], contexts: Contexts,
-                  prices: Prices) -> list[Pass]:
+def encode_fields(fields: Ints, used: Sequence[int], contexts: FieldNetwork, prices: Prices) -> list[Pass]:
     """Motion fields to symbols.
 
     Args:
@@ -200,30 +195,30 @@ def encode_fields(fields: Ints, used: Sequence[int], contexts: Contexts,
     Raises:
         UsageError: the fields are not as described.
     """
-    return _passes(list(waves(fields, used, contexts)), range(ROLES), contexts, prices)
+    return _passes(list(waves(fields, used, contexts)), range(ROLES), prices)
 
 
-def encode_apart(fields: Ints, used: Sequence[int], contexts: Contexts, prices: Prices) -> tuple[list[Pass], list[Pass]]:
+def encode_apart(fields: Ints, used: Sequence[int], contexts: FieldNetwork, prices: Prices) -> tuple[list[Pass], list[Pass]]:
     """The same in two streams: of anchors' fields alone, and of corrections, which need them; see `decode_fields`."""
     found = list(waves(fields, used, contexts))
-    anchors, corrections = (_passes(found, roles, contexts, prices) for roles in (range(1), range(1, ROLES)))
+    anchors, corrections = (_passes(found, roles, prices) for roles in (range(1), range(1, ROLES)))
     return anchors, corrections
 
 
-def _passes(waves: Sequence[Sequence[tuple[Part, Ints]]], roles: range, contexts: Contexts, prices: Prices) -> list[Pass]:
+def _passes(waves: Sequence[Sequence[tuple[Part, Ints]]], roles: range, prices: Prices) -> list[Pass]:
     """What codes some of the roles."""
     found = [[(part, own) for part, own in wave if part.role in roles] for wave in waves]
     last = max((part.role for wave in found for part, _ in wave), default=roles.start - 1)
-    survey = Survey(last + 1 - roles.start, prices, contexts)
+    survey = Survey(last + 1 - roles.start, prices)
     for part, own in (each for wave in found for each in wave):
         flat = own.ravel()
         survey.note(part.role - roles.start, part.component, part.step, part.index.reshape(2, -1), part.quiet.ravel(),
                     np.sign(flat), folded(np.abs(flat) - 1))
     own_shifts = survey.best()
-    shifts, passes = _of_all(own_shifts, roles.start), [said(own_shifts, contexts.shifts)]
+    shifts, passes = _of_all(own_shifts, roles.start), [said(own_shifts, SHIFTS)]
     for wave in found:
         flat = np.concatenate([np.zeros(0, np.int32), *(own.ravel() for _, own in wave)])
-        signs, sizes = _indices([part for part, _ in wave], shifts, contexts)
+        signs, sizes = _indices([part for part, _ in wave], shifts)
         passes += [(np.sign(flat), signs), (folded(np.abs(flat[flat != 0]) - 1), sizes[flat != 0])]
     return passes
 
@@ -235,7 +230,7 @@ def _of_all(shifts: Ints, first: int) -> Ints:
     return whole
 
 
-def decode_fields(shape: tuple[int, int, int], used: Sequence[int], contexts: Contexts, read: Read,
+def decode_fields(shape: tuple[int, int, int], used: Sequence[int], contexts: FieldNetwork, read: Read,
                   anchors: Ints | None = None) -> Ints:
     """The inverse of `encode_fields`, or of a stream of `encode_apart`.
 
@@ -253,7 +248,7 @@ def decode_fields(shape: tuple[int, int, int], used: Sequence[int], contexts: Co
     first = 0 if anchors is None else 1
     own = np.zeros(shape_of(max(0, wave.roles - first)), np.int32)
     if own.size:
-        own = within(read(tables_of(own.size, contexts.shifts))).reshape(own.shape)
+        own = within(read(tables_of(own.size, SHIFTS))).reshape(own.shape)
     shifts = _of_all(own, first)
     for number in range(waves_of(len(used))):
         parts = wave.parts(number, contexts)
@@ -262,7 +257,7 @@ def decode_fields(shape: tuple[int, int, int], used: Sequence[int], contexts: Co
             parts = [part for part in parts if part.role]
         if not parts:
             continue
-        signs, sizes = _indices(parts, shifts, contexts)
+        signs, sizes = _indices(parts, shifts)
         residuals = np.sign(read(signs)).astype(np.int64)
         if (moved := residuals != 0).any():
             residuals[moved] *= 1 + unfolded(read(sizes[moved]).astype(np.int64))
@@ -286,10 +281,10 @@ def _halve(values: Ints) -> Ints:
     return (values + (values < 0)) >> 1
 
 
-def _indices(parts: Sequence[Part], shifts: Ints, contexts: Contexts) -> NDArray[np.uint8]:
+def _indices(parts: Sequence[Part], shifts: Ints) -> NDArray[np.uint8]:
     """Tables of signs and of sizes, [2, n]."""
     both = np.concatenate([np.zeros((2, 0), np.uint8), *(part.shifted(shifts) for part in parts)], axis=1)
-    return both + np.array([[0], [contexts.sizes]], np.uint8)
+    return both + np.array([[0], [SIZES]], np.uint8)
 
 
 def predict(values: Ints, here: Step) -> tuple[Ints, Ints]:

@@ -3,7 +3,7 @@
 Streams of a GOP of n chunks; H x W the padded picture:
     global.vectors, detail.vectors, qualities, drawn    as of hivae
     key.cuts [1, H/16, W/16]    of every patch: a prefix of tokens does not tell which have luma
-    tokens [N, 16]              all coefficients, in planes of bits (xvcodec.codec.tokens), in pieces of SPEC.md, section 6.4
+    tokens [N, 16]              all coefficients, in planes of bits (xvcodec.codec.tokens), in pieces of SPEC.md, section 7.5
 What a decoder has of the coefficients is whole only when all tokens are there; of a prefix they are the middle of what they
 may be, and pictures drift from those that the encoder predicted from.
 """
@@ -34,17 +34,14 @@ from xvcodec.models.crossmodal import CHROMA
 from xvcodec.models.weights import LoadedModel
 from xvcodec.runtime.base import Runtime
 
-BEST, FALL = 51.3, 0.35
-"""The error of a quality (crf): BEST dB at 0, FALL dB less for each one more."""
-
-
-def error_of(quality: float) -> float:
-    """Mean squared error, a luma pixel, both chroma planes included, that files of a quality usually have."""
-    return float(10.0 ** ((FALL * quality - BEST) / 10.0))
+BEST, FALL = 45.2, 0.252
+"""The error of a quality as areas of average worth have it: BEST dB at 0, FALL dB less for each one more (four clips)."""
+FARTHEST = 120.0
+"""Quality that painters are told at most."""
 
 
 def error_between(planes: Planes, other: Planes) -> float:
-    """Mean squared error as `error_of` counts it."""
+    """Mean squared error, a luma pixel, both chroma planes included."""
     luma, chroma = planes.luma - other.luma, planes.chroma - other.chroma
     return float((luma.square().sum() + CHROMA**2 * chroma.square().sum()) / luma.numel())
 
@@ -74,8 +71,9 @@ class OnedvaCodec(HivaeCodec):
         progress = self.progress(closed)
         pieces = progress.pieces(progress.until(guide.tokens))
         cuts = closed.coding.cuts
-        streams = [*self.told(closed.told), PassStream("key.cuts", (1, *cuts.shape), encode_cuts(cuts, None)),
-                   *said(analysis.drawn), PieceStream("tokens", TOKEN, pieces, self.tokens.tables)]
+        streams: list[PassStream | PieceStream] = [
+            *self.told(closed.told), PassStream("key.cuts", (1, *cuts.shape), encode_cuts(cuts, None)),
+            *said(analysis.drawn), PieceStream("tokens", TOKEN, pieces, self.tokens.tables)]
 
         def decoded() -> Planes:
             symbols = self.said(closed, pieces, analysis.drawn)
@@ -132,7 +130,11 @@ class OnedvaCodec(HivaeCodec):
     def seen(self, symbols: Symbols, quality: float) -> float:
         """Quality that painters are told: coarser by a doubling of steps for each plane that is missing."""
         assert isinstance(symbols, OnedvaSymbols)
-        return super().seen(symbols, quality) + OCTAVE * symbols.missing
+        return min(FARTHEST, super().seen(symbols, quality) + OCTAVE * symbols.missing)
+
+    def usual_error(self, quality: float) -> float:
+        """Mean squared error, see `error_between`, that files of a quality (crf) have, about."""
+        return float(10.0 ** ((FALL * self.nominal(quality) - BEST) / 10.0))
 
 
 class _Rows:

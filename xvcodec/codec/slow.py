@@ -11,8 +11,8 @@ from xvcodec.codec.trial import Coded, Trial
 
 SPREAD = (-3.0, 3.0)
 """Qualities tried beside the one asked for."""
-TRIES, NEAR = 3, 0.05
-"""Decodings at most, and how near to an error, dB, is good enough."""
+TRIES, NEAR = 3, 0.012
+"""Decodings at most, and how near to an error, as a share of it, is good enough."""
 
 
 def refine(trial: Trial, coded: Coded) -> Coded:
@@ -36,14 +36,16 @@ def refine(trial: Trial, coded: Coded) -> Coded:
 
 def settle(trial: Trial, coded: Coded) -> Coded:
     """As many tokens as the decoded pictures need for the usual error of the quality asked for."""
-    from xvcodec.codec.onedva import FALL, error_between, error_of
+    from xvcodec.codec.onedva import OnedvaCodec, error_between
 
-    if trial.guide.tokens is not None:
+    codec = trial.session.codec
+    if trial.guide.tokens is not None or not isinstance(codec, OnedvaCodec):
         return coded
-    wanted = error_of(coded.quality)
+    wanted = codec.usual_error(coded.quality)
     for _ in range(TRIES):
-        excess = 10.0 * math.log10(max(error_between(trial.planes, coded.planes), 1e-12) / wanted)
-        quality = min(63.0, max(0.0, coded.quality - excess / FALL))
+        excess = math.log(max(error_between(trial.planes, coded.planes), 1e-12) / wanted)
+        slope = math.log(codec.usual_error(coded.quality + 0.5) / codec.usual_error(coded.quality - 0.5))  # of one crf
+        quality = min(63.0, max(0.0, coded.quality - excess / slope))
         if abs(excess) < NEAR or quality == coded.quality:
             break
         coded = trial.code(quality)

@@ -91,8 +91,12 @@ class TokenContexts:
         for name, network in (("flags", self.flags), ("signs", self.signs)):
             if (len(network.entry), len(network.place), len(network.state)) != SHAPES[name]:
                 raise ValueError(f"the network of {name} has inputs of another edition")
-        if self.cdf.shape != (2 * CHANCES, 2 * REACH + 3):
-            raise ValueError("the tables of token contexts have the wrong shape")
+        if self.cdf.shape != (2 * CHANCES, 2 * REACH + 3) or self.cdf.dtype != np.int32:
+            raise ValueError("the tables of token contexts have the wrong shape or type")
+        for name in ("bits", "scans", "cdf"):
+            copy = getattr(self, name).copy()
+            copy.setflags(write=False)
+            object.__setattr__(self, name, copy)
         try:
             object.__setattr__(self, "tables", TableSet(self.cdf, -REACH))
         except UsageError as error:
@@ -120,14 +124,14 @@ class TokenContexts:
     @classmethod
     def from_tensors(cls, tensors: dict[str, NDArray[Any]]) -> TokenContexts:
         """The inverse of `to_tensors`. Raises KeyError for a missing array, ValueError for a wrong one."""
-        parts = {name: {key.removeprefix(f"{name}."): array for key, array in tensors.items() if key.startswith(f"{name}.")}
-                 for name in SHAPES}
-        return cls(*(TokenNetwork.from_tensors(part) for part in parts.values()), *(np.asarray(tensors[name]) for name in ("bits", "scans", "cdf")))
+        flags, signs = ({key.removeprefix(f"{name}."): array for key, array in tensors.items() if key.startswith(f"{name}.")}
+                        for name in SHAPES)
+        bits, scans, cdf = (np.asarray(tensors[name]) for name in ("bits", "scans", "cdf"))
+        return cls(TokenNetwork.from_tensors(flags), TokenNetwork.from_tensors(signs), bits, scans, cdf)
 
     @classmethod
     def default(cls) -> TokenContexts:
         """Plausible contexts by formula, not fitted: for tests and first experiments."""
-        kinds = len(KINDS)
-        return cls(*(TokenNetwork.default(*shape) for shape in SHAPES.values()),
-                   np.repeat(nearest(np.array([[0.4, 0.45, 0.48]])), kinds, axis=0),
-                   np.repeat(nearest(np.array([[0.1, 0.6, 0.97]])), kinds, axis=0))
+        bits, scans = (np.repeat(nearest(np.array([chances])), len(KINDS), axis=0)
+                       for chances in ((0.4, 0.45, 0.48), (0.1, 0.6, 0.97)))
+        return cls(TokenNetwork.default(*SHAPES["flags"]), TokenNetwork.default(*SHAPES["signs"]), bits, scans)

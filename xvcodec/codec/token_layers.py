@@ -81,7 +81,8 @@ def make_layers(used: list[int], grid: tuple[int, int]) -> tuple[list[Layer], li
     anchors, named = len(used) + 1, list[tuple[str, list[Member]]]()
     distance = 1 << anchors.bit_length()
     while distance:
-        named.append(("pair" if distance > 1 else "anchor", [("anchor", n, 0) for n in range(distance, anchors, 2 * distance)]))
+        apart = range(distance, anchors, 2 * distance)
+        named.append(("pair" if distance > 1 else "anchor", [("anchor", number, 0) for number in apart]))
         distance //= 2
     named += [("detail" if time else "frame", [("between", chunk, time) for chunk, count in enumerate(used) if count])
               for time in range(BETWEEN)]

@@ -1,7 +1,7 @@
 """Which probability table codes a flag or a coefficient's first sign, by a small network of whole numbers.
 
-Two of them, one for flags, one for signs. Arithmetic as of `xvcodec.codec.field_network`: sums of products stay below 2^24, so
-that float32 products of whole numbers are exact on every machine, in any order of summation.
+Two of them, one for flags, one for signs. Arithmetic as of `xvcodec.codec.field_network`: sums of products stay below 2^24,
+so that float32 products of whole numbers are exact on every machine, in any order of summation.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ class TokenNetwork:
     out_bias: Ints  # [1]
 
     def __post_init__(self) -> None:
-        ends = {"entry": WIDTH, "place": WIDTH, "state": WIDTH, "inner": WIDTH, "inner_bias": None, "out": 1, "out_bias": None}
+        ends = {"entry": WIDTH, "place": WIDTH, "state": WIDTH, "inner": WIDTH, "inner_bias": None, "out": 1,
+                "out_bias": None}
         most = {"entry": ENTRY, "inner": INNER, "out": INNER}
         for name, width in ends.items():
             array = getattr(self, name)

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from xvcodec.codec.token_contexts import (
     BITS,
-    CHANCES,
     FLAG_FEATURES,
     LIKELY,
     PART,
@@ -28,6 +27,7 @@ from xvcodec.codec.token_contexts import (
     TokenContexts,
 )
 from xvcodec.codec.token_layers import SUM_TOP, Layer
+from xvcodec.codec.token_network import CHANCES
 
 MIDDLE = (0.42, 0.48)
 """Where in its interval a coefficient is taken to be, after its first bit and after more of them."""
@@ -179,7 +179,7 @@ class Walk:
                                                     *self._around(layer, here, token, part)), axis=-1)
             features = np.concatenate((features, beside), axis=-1)
             signs = contexts.of_signs(kind, token, plane, spot, part, state, features) + np.uint8(CHANCES)
-            later = contexts.bits[kind, np.minimum(known >> 1, BITS - 1)]
+            later = contexts.bits[kind, np.minimum(known >> 2, BITS - 1)]
             table = np.where(known > 0, later, signs)
             asked = Asked(layer, patches, token, self.level, spot, part, None, features, state)
             found = take(asked, table.reshape(-1)).reshape(known.shape)
@@ -192,7 +192,7 @@ class Walk:
         layer.active[token] = np.concatenate((layer.active[token], flagged)) if flagged.size else layer.active[token]
 
     def _around(self, layer: Layer, here: NDArray[np.intp], token: int, part: slice) -> tuple[Ints, Ints]:
-        """Sizes of coefficients next in frequency to those of a part: in the own patch, and in four neighbours, [n, PART]."""
+        """Sizes of coefficients next in frequency to those of a part, of the own patch and of four neighbours, [n, PART]."""
         sizes = layer.padded[0].reshape(-1, layer.shape[3] * TOKEN)
         next_to = layer.next_to[:, token * TOKEN + part.start : token * TOKEN + part.stop]
         some = np.flatnonzero(next_to.any(1))
@@ -234,7 +234,8 @@ class Truth:
 
 
 def values(layer: Layer) -> NDArray[np.float32]:
-    """What a layer's tokens tell so far, in quantiser steps, float32 [patches, tokens, TOKEN]: whole once all planes are there."""
+    """What a layer's tokens tell so far, in quantiser steps, float32 [patches, tokens, TOKEN]: whole once all planes are
+    there."""
     unit = np.ldexp(np.float32(1.0), layer.plane.astype(np.int32))[..., None]
     middle = np.where(layer.known > 1, np.float32(MIDDLE[1]), np.float32(MIDDLE[0])) * (unit - 1.0)
     return np.where(layer.known > 0, layer.signs * (layer.known * unit + middle), 0.0).astype(np.float32)

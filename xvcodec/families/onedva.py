@@ -73,8 +73,8 @@ class OnedvaFamily(HivaeFamily):
         return OnedvaTask(recipe, model, device)
 
     def fitted(self, path: Path | None) -> Fitted:
-        """Contexts of tokens out of a file of tools/fit_tokens.py, else those of a shipped model, else by formula; the others
-        are those of the model that it codes like."""
+        """Contexts of tokens out of a file of tools/fit_tokens.py, else those of a shipped model, else by formula; the
+        others are those of the model that it codes like."""
         model = load_model(CODES_LIKE)
         if path is not None:
             try:

@@ -12,8 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from xvcodec.codec.coefficient_contexts import TOP, UNIT, CoefficientContexts
-from xvcodec.codec.field_contexts import EDGES
+from xvcodec.codec.coefficient_contexts import EDGES, TOP, UNIT, CoefficientContexts
 from xvcodec.codec.quantise import SKIP
 from xvcodec.models.crossmodal import BETWEEN
 from xvcodec.models.quincunx import quincunx

@@ -13,8 +13,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from xvc_bitstream.tables import TableSet
 
-from xvcodec.codec.coefficient_contexts import AROUND, CLASSES, LIMIT, TOP, UNIT, CoefficientContexts, layout
-from xvcodec.codec.field_contexts import BUCKETS, EDGES
+from xvcodec.codec.coefficient_contexts import (
+    AROUND,
+    BUCKETS,
+    CLASSES,
+    EDGES,
+    LIMIT,
+    TOP,
+    UNIT,
+    CoefficientContexts,
+    layout,
+)
 from xvcodec.codec.quantise import SKIP
 from xvcodec.models.crossmodal import Crossmodal
 from xvcodec.models.integer import TABLES

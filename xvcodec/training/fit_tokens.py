@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from xvcodec.codec.field_network import ENTRY, INNER, LARGEST, LOGARITHMS, TOP, UNIT, WIDTH
 from xvcodec.codec.token_contexts import (
     BITS,
-    CHANCES,
     KINDS,
     MOST,
     PLANES,
@@ -27,7 +26,7 @@ from xvcodec.codec.token_contexts import (
     TokenContexts,
     nearest,
 )
-from xvcodec.codec.token_network import HIGHEST, LOWEST, TokenNetwork
+from xvcodec.codec.token_network import CHANCES, HIGHEST, LOWEST, TokenNetwork
 from xvcodec.codec.tokens import Asked
 
 RARE = 0.04
@@ -58,10 +57,11 @@ class Survey:
         self.random, self.kept = np.random.default_rng(seed), {name: Kept() for name in SHAPES}
         start = TokenContexts.default()
         chance = 1.0 / (1.0 + np.exp(-np.linspace(LOWEST, HIGHEST, CHANCES)))
-        self.bits, self.scans = (PRIOR * np.stack([1.0 - chance[each], chance[each]], -1) for each in (start.bits, start.scans))
+        self.bits, self.scans = (PRIOR * np.stack([1.0 - chance[each], chance[each]], -1)
+                                 for each in (start.bits, start.scans))
 
     def note(self, asked: Asked, symbols: Ints, known: Ints | None) -> None:
-        """What was asked and came of it; `known` [n, PART]: sizes of coefficients before."""
+        """What was asked and came of it; `known` [n, PART]: sizes of coefficients before, in units of the plane."""
         kind, token, plane = asked.layer.kind, asked.token, asked.plane
         if asked.rest is not None:
             assert asked.state is not None
@@ -74,7 +74,7 @@ class Survey:
             return
         found = (symbols != 0).reshape(known.shape)
         for value in (0, 1):
-            np.add.at(self.bits[kind, :, value], np.minimum(known[(known > 0) & (found == value)] >> 1, BITS - 1), 1.0)
+            np.add.at(self.bits[kind, :, value], np.minimum(known[(known > 0) & (found == value)] >> 2, BITS - 1), 1.0)
         new = known == 0
         place = np.broadcast_to((kind * MOST + token) * TOKEN + np.arange(asked.part.start, asked.part.stop), known.shape)
         state = np.broadcast_to((((kind * STATES + np.asarray(asked.state)) * PLANES + plane) * SPOTS + asked.spot)[:, None], known.shape)
@@ -93,11 +93,10 @@ class Survey:
 
     def fitted(self, cost: NDArray[np.float64], steps: int, say: Callable[[str], None]) -> TokenContexts:
         """The contexts; `cost`: bits of zero and of anything else with each of the CHANCES tables, [CHANCES, 2]."""
-        networks = [_fit(self.kept[name], SHAPES[name], cost, steps, lambda line, name=name: say(f"{name}, {line}"))
-                    for name in SHAPES]
+        flags, signs = (_fit(name, self.kept[name], cost, steps, say) for name in SHAPES)
         bits, scans = (nearest(each[..., 1] / each.sum(-1)) for each in (self.bits, self.scans))
         assert bits.shape == (len(KINDS), BITS) and scans.shape == (len(KINDS), RICHNESS)
-        return TokenContexts(networks[0], networks[1], bits, scans)
+        return TokenContexts(flags, signs, bits, scans)
 
 
 class _Net(nn.Module):
@@ -135,12 +134,14 @@ class _Net(nn.Module):
                             whole(self.inner_bias), whole(self.out, INNER), whole(self.out_bias))
 
 
-def _fit(kept: Kept, shape: tuple[int, ...], cost: NDArray[np.float64], steps: int,
-         say: Callable[[str], None]) -> TokenNetwork:
-    """Lower the bits of all samples, the last half of the steps with whole numbers; between two tables bits are drawn straight."""
+def _fit(name: str, kept: Kept, cost: NDArray[np.float64], steps: int, say: Callable[[str], None]) -> TokenNetwork:
+    """Lower the bits of all samples, the last half of the steps with whole numbers.
+
+    Between two tables bits are drawn straight, so that there is a gradient.
+    """
     torch.manual_seed(0)
     seen, place, state, found, weight = (torch.from_numpy(np.concatenate(each)) for each in vars(kept).values())
-    bits, net, total = torch.from_numpy(cost.astype(np.float32)), _Net(*shape), 0.0
+    bits, net, total = torch.from_numpy(cost.astype(np.float32)), _Net(*SHAPES[name]), 0.0
     optimiser = torch.optim.Adam(net.parameters(), RATE)
     for step in range(steps):
         for group in optimiser.param_groups:
@@ -157,6 +158,6 @@ def _fit(kept: Kept, shape: tuple[int, ...], cost: NDArray[np.float64], steps: i
         optimiser.step()
         total += float(loss.detach())
         if (step + 1) % TOLD == 0:
-            say(f"step {step + 1}: {total / TOLD:.4f} bits")
+            say(f"{name}, step {step + 1}: {total / TOLD:.4f} bits")
             total = 0.0
     return net.integers()

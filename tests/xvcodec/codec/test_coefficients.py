@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from xvcodec.codec.coefficient_contexts import LIMIT, TOP, CoefficientContexts, Ints, layout
+from xvcodec.codec.coefficient_contexts import BUCKETS, EDGES, LIMIT, TOP, CoefficientContexts, Ints, layout
 from xvcodec.codec.coefficients import NONE, Contexts, Sizes, sizes_of
 from xvcodec.codec.crossmodal_contexts import CrossmodalContexts
 from xvcodec.codec.quantise import SKIP
@@ -151,3 +151,7 @@ def test_contexts_of_other_latents_are_refused() -> None:
     good = CrossmodalContexts.default()
     with pytest.raises(ValueError, match="anchors"):
         CrossmodalContexts(good.fields, good.latents | {"anchor": good.latents["key"]})
+
+
+def test_buckets_have_edges_that_rise() -> None:
+    assert EDGES.size == BUCKETS - 1 and (np.diff(EDGES) > 0).all()

@@ -51,14 +51,31 @@ def test_maps_come_back_where_there_is_luma(height: int, width: int, seed: int) 
     passes = encode_cuts(cuts, latent)
     luma = latent[LUMA.numpy()].any(0)
     assert sum(symbols.size for symbols, _ in passes) == luma.sum()
-    assert np.array_equal(decode_cuts(latent, reading(passes)), np.where(luma, cuts, 0))
+    assert np.array_equal(decode_cuts(latent, (height, width), reading(passes)), np.where(luma, cuts, 0))
 
 
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 12), st.integers(1, 12), st.integers(0, 2**32))
+def test_all_maps_come_back_where_coefficients_are_not_known(height: int, width: int, seed: int) -> None:
+    cuts = np.random.default_rng(seed).integers(0, CUTS, (height, width), np.int32)
+    passes = encode_cuts(cuts, None)
+    assert sum(symbols.size for symbols, _ in passes) == cuts.size
+    assert np.array_equal(decode_cuts(None, (height, width), reading(passes)), cuts)
+
+
+def test_cuts_are_expected_beside_cuts() -> None:
+    """Where coefficients are not known neighbours still say something."""
+    alone, together = np.zeros((8, 8), np.int32), np.full((8, 8), 4, np.int32)
+    widest = [max(int(tables.max(initial=0)) for _, tables in encode_cuts(cuts, None)) for cuts in (alone, together)]
+    first = [int(encode_cuts(cuts, None)[0][1][0]) for cuts in (alone, together)]
+    assert first[0] == first[1] == widest[0] < widest[1]
+
+
+@pytest.mark.parametrize("latent", [np.ones((384, 2, 3), np.int32), None], ids=["known", "unknown"])
 @pytest.mark.parametrize("symbol", [-5, 5, 127])
-def test_a_cut_that_there_is_not_is_damage(symbol: int) -> None:
-    latent = np.ones((384, 2, 3), np.int32)
+def test_a_cut_that_there_is_not_is_damage(symbol: int, latent: Ints | None) -> None:
     with pytest.raises(DamagedError, match="cut in a way"):
-        decode_cuts(latent, lambda tables: np.full(tables.shape, symbol, np.int32))
+        decode_cuts(latent, (2, 3), lambda tables: np.full(tables.shape, symbol, np.int32))
 
 
 def with_cuts(fast: LoadedModel, cuts: bool) -> Session:

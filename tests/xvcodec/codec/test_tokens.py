@@ -2,103 +2,310 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xvcodec.codec.onedva_progress import Progress
-from xvcodec.codec.token_contexts import KINDS, REACH, TokenContexts, nearest, tables
-from xvcodec.codec.tokens import Asked, Layer, Walk, make_layers, values
-from xvcodec.models.chain import chunks_of
+from xvcodec.codec.field_network import BIAS, ENTRY, INNER, LOGARITHMS, TOP, UNIT, WIDTH
+from xvcodec.codec.field_network import LARGEST as COUNTED
+from xvcodec.codec.token_contexts import (
+    FLAG_FEATURES,
+    KINDS,
+    LIKELY,
+    PLANES,
+    REACH,
+    SHAPES,
+    SIGN_FEATURES,
+    SIZES,
+    TokenContexts,
+    nearest,
+)
+from xvcodec.codec.token_layers import Layer, latents_of, make_layers, whole_of
+from xvcodec.codec.token_network import CHANCES, TokenNetwork
+from xvcodec.codec.token_progress import PIECE_BITS, Progress
+from xvcodec.codec.tokens import MIDDLE, Asked, Walk, values
+from xvcodec.models.crossmodal import BETWEEN
 
 CONTEXTS = TokenContexts.default()
-COST = 16.0 - np.log2(tables().frequencies.astype(np.float64))
+USED = [[], [0], [3], [3, 0, 2], [1, 0, 0, 3, 2]]
+"""Frames between anchors, chunk by chunk."""
+BOUNDS = {"entry": ENTRY, "place": BIAS, "state": BIAS, "inner": INNER, "inner_bias": BIAS, "out": INNER, "out_bias": BIAS}
+Latents = dict[str, np.ndarray]
 
 
-def coded(frames: int, grid: tuple[int, int], seed: int, size: float = 30.0) -> Progress:
+def latents(used: list[int], grid: tuple[int, int], seed: int, size: float = 3.0, empty: float = 0.5) -> Latents:
+    """Random latents of a GOP; a share of them is zero."""
     random = np.random.default_rng(seed)
-    layers, _ = make_layers(chunks_of(frames), grid)
-    found = [random.laplace(0, size, (layer.known.shape)).astype(np.float32) for layer in layers]
-    return Progress(layers, found, CONTEXTS, COST)
+    height, width = grid
+    between = sum(count > 0 for count in used)
+    shapes = {"key": (1, 384, height, width), "anchor": (len(used), 96, 2 * height, 2 * width),
+              "between": (between, 96 * BETWEEN, 2 * height, 2 * width)}
+    return {kind: (np.rint(random.laplace(0, size, shape)) * (random.random(shape) >= empty)).astype(np.int32)
+            for kind, shape in shapes.items()}
 
 
-def replayed(frames: int, grid: tuple[int, int], progress: Progress, count: int) -> tuple[list[Layer], list[np.ndarray]]:
-    layers, _ = make_layers(chunks_of(frames), grid)
-    walk = Walk(layers, CONTEXTS)
-    passes: Iterator[tuple[np.ndarray, np.ndarray]] = (one for scan in progress.scans[:count] for one in scan.passes)
-    seen = []
+def coded(used: list[int], grid: tuple[int, int], given: Latents, contexts: TokenContexts = CONTEXTS) -> Progress:
+    layers, members = make_layers(used, grid)
+    return Progress(layers, whole_of(layers, members, given, used), contexts)
+
+
+def replayed(used: list[int], grid: tuple[int, int], progress: Progress, count: int,
+             contexts: TokenContexts = CONTEXTS) -> Latents:
+    """What a decoder has of the first scans, if it asks for the same tables; it has no other layers than its own."""
+    layers, members = make_layers(used, grid)
+    walk, passes = Walk(layers, contexts), iter([one for scan in progress.scans[:count] for one in scan.passes])
 
     def take(asked: Asked, table: np.ndarray) -> np.ndarray:
         symbols, index = next(passes)
-        seen.append(table)
-        assert np.array_equal(index, table)
+        assert index.dtype == np.uint8 and np.array_equal(index, table)
         return symbols
 
     for _ in range(count):
         assert walk.scan(take)
-    return layers, seen
+    assert next(passes, None) is None and walk.tokens == sum(scan.tokens for scan in progress.scans[:count])
+    return latents_of(layers, members, [values(layer) for layer in layers], used)
+
+
+def wild() -> TokenContexts:
+    """Contexts that follow nothing sensible."""
+    random, arrays = np.random.default_rng(4), CONTEXTS.to_tensors()
+    for name in SHAPES:
+        for key, most in {"entry": 300, "place": 4000, "state": 4000, "inner": 60, "out": 40}.items():
+            arrays[f"{name}.{key}"] = random.integers(-most, most, arrays[f"{name}.{key}"].shape, np.int32)
+        arrays[f"{name}.out_bias"][:] = 24 * UNIT
+    return TokenContexts.from_tensors(arrays)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.integers(0, 3), max_size=5), st.integers(1, 3), st.integers(1, 3), st.integers(0, 99))
+def test_layers_hold_every_coefficient_once(used: list[int], rows: int, columns: int, seed: int) -> None:
+    given = latents(used, (rows, columns), seed, empty=0.0)
+    layers, members = make_layers(used, (rows, columns))
+    whole = whole_of(layers, members, given, used)
+    assert sum(each.size for each in whole) == sum(each.size for each in given.values())
+    back = latents_of(layers, members, [each.astype(np.float32) for each in whole], used)
+    assert {kind: each.shape for kind, each in back.items()} == {kind: each.shape for kind, each in given.items()}
+    assert all(np.array_equal(back[kind], each) for kind, each in given.items())
+
+
+def test_layers_come_in_order_after_what_they_depend_on() -> None:
+    layers, members = make_layers([3, 0, 2, 0, 1], (2, 3))
+    kinds = [KINDS[layer.kind] for layer in layers]
+    assert kinds == ["key", "pair", "pair", "anchor", "frame", "detail", "detail"]
+    assert [[number for _, number, _ in pictures] for pictures in members[1:4]] == [[4], [2], [1, 3, 5]]
+    assert [(chunk, time) for pictures in members[4:] for _, chunk, time in pictures] == [
+        (chunk, time) for time in range(BETWEEN) for chunk in (0, 2, 4)]
+
+    def beside(layer: int, place: int) -> list[tuple[str, int, int]]:
+        return [members[other][number] for other, number in layers[layer].parents[place]]
+
+    assert beside(3, 0) == [("anchor", 2, 0)] and beside(3, 1) == [("anchor", 2, 0), ("anchor", 4, 0)]
+    assert beside(1, 0) == [("anchor", 3, 0), ("anchor", 5, 0)]  # of the plane before
+    assert beside(4, 0) == [("anchor", 1, 0)] and beside(4, 1) == [("anchor", 2, 0), ("anchor", 3, 0)]
+    assert beside(5, 1) == beside(6, 1) == [("between", 2, 0)]
+    assert [layer.shape for layer in layers[:2]] == [(1, 2, 3, SIZES["key"]), (1, 4, 6, 6)]
+    assert [KINDS[layer.kind] for layer in make_layers([], (2, 2))[0]] == ["key"]
+
+
+@pytest.mark.parametrize("used", USED, ids=str)
+@pytest.mark.parametrize("contexts", [CONTEXTS, wild()], ids=["formula", "wild"])
+def test_everything_comes_back(used: list[int], contexts: TokenContexts) -> None:
+    given = latents(used, (1, 2), 7, 20.0)
+    given["key"][0, 0, 0, 0] = 65535  # as large as may be
+    progress = coded(used, (1, 2), given, contexts)
+    back = replayed(used, (1, 2), progress, progress.until(), contexts)
+    assert all(np.array_equal(back[kind], each) for kind, each in given.items())
+    assert not progress.more() and len({scan.level for scan in progress.scans}) == 2 * PLANES
+
+
+def test_nothing_comes_back_as_nothing() -> None:
+    given = latents([2], (2, 2), 0, empty=1.0)
+    progress = coded([2], (2, 2), given)
+    back = replayed([2], (2, 2), progress, progress.until())
+    assert not any(each.any() for each in back.values()) and not sum(scan.tokens for scan in progress.scans)
+    symbols = [one for scan in progress.scans for one, _ in scan.passes]
+    assert all(each.size == 1 for each in symbols) and 2 * len(symbols) == len(progress.scans)  # whether there are any
 
 
 @settings(max_examples=4, deadline=None)
-@given(st.integers(1, 7), st.integers(1, 2), st.integers(1, 2), st.integers(0, 99))
-def test_everything_comes_back(frames: int, rows: int, columns: int, seed: int) -> None:
-    progress = coded(frames, (rows, columns), seed)
-    while progress.more():
-        pass
-    layers, _ = replayed(frames, (rows, columns), progress, len(progress.scans))
-    for layer, own in zip(layers, progress.coefficients, strict=True):
-        assert np.array_equal(layer.known * layer.signs, np.fix(own).astype(np.int32))
+@given(st.sampled_from(USED), st.integers(0, 99), st.floats(0.1, 0.9))
+def test_any_prefix_comes_back_as_near_as_it_says(used: list[int], seed: int, part: float) -> None:
+    given = latents(used, (1, 1), seed, 12.0)
+    progress = coded(used, (1, 1), given)
+    count = max(1, int(progress.until() * part))
+    back = replayed(used, (1, 1), progress, count)
+    step = 2.0 ** (PLANES - progress.scans[count - 1].level // 2)  # twice the threshold: the plane may have begun
+    for kind, each in given.items():
+        assert np.abs(back[kind] - each).max(initial=0) < step and (back[kind] * each >= 0).all()
 
 
-def test_error_never_grows() -> None:
-    progress = coded(6, (2, 3), 5)
-    whole = progress.until(0)
-    assert [scan.level for scan in progress.scans] == sorted(scan.level for scan in progress.scans)
+def test_error_falls_from_plane_to_plane() -> None:
+    used, grid = [3, 0, 2], (2, 3)
+    given = latents(used, grid, 5, 30.0)
+    progress = coded(used, grid, given)
+    whole = progress.until()
+    levels = [scan.level for scan in progress.scans]
+    assert levels == sorted(levels)
     errors = []
-    for count in (1, whole // 3, whole // 2, whole * 3 // 4, whole):
-        layers, _ = replayed(6, (2, 3), progress, count)
-        found = [values(layer.known, layer.signs, layer.plane, 1.0) for layer in layers]
-        errors.append(sum(float(np.square(own - each).sum())
-                          for own, each in zip(progress.coefficients, found, strict=True)))
-    assert errors == sorted(errors, reverse=True) and errors[-1] < 0.05 * errors[0]
+    for count in (*(levels.index(level) for level in range(18, 32, 2)), whole):
+        back = replayed(used, grid, progress, count)
+        errors.append(sum(float(np.square(back[kind] - each).sum()) for kind, each in given.items()))
+    assert all(later < earlier for earlier, later in pairwise(errors)) and errors[-1] == 0.0
 
 
-def test_prefixes_meet_what_is_asked() -> None:
-    progress = coded(3, (2, 2), 1)
-    count = progress.until(3)
-    layers, _ = replayed(3, (2, 2), progress, count)
-    for layer, own in zip(layers, progress.coefficients, strict=True):
-        off = np.abs(values(layer.known, layer.signs, layer.plane, 1.0) - own)
-        assert off.max() < 8.0 and np.abs(own)[layer.known == 0].max() < 8.0
-    few = progress.until(0, 7)
-    assert sum(scan.tokens for scan in progress.scans[:few]) <= 7 or few == 1
-    pieces = progress.pieces(count)
-    assert sum(piece.scans for piece in pieces) == count
-    assert sum(piece.tokens for piece in pieces) == sum(scan.tokens for scan in progress.scans[:count])
+def test_likely_tokens_come_first() -> None:
+    """Of a plane: what is known or likely in all layers, then, where there are any, the others."""
+    progress = coded([3, 0, 2], (2, 3), latents([3, 0, 2], (2, 3), 1))
+    walk, truth, seen = Walk(progress.walk.layers, CONTEXTS), progress.truth, []
+    for layer in walk.layers:
+        layer.__post_init__()
+
+    def take(asked: Asked, table: np.ndarray) -> np.ndarray:
+        if asked.part is None and asked.rest is None:
+            seen.append((asked.level % 2, int(table.min()), int(table.max())))
+        return truth(asked)
+
+    while walk.scan(take):
+        pass
+    first, second = ([each for each in seen if each[0] == phase] for phase in (0, 1))
+    assert first and second and min(low for _, low, _ in first) >= LIKELY
 
 
-def test_contexts_survive_a_file_and_refuse_strange_values() -> None:
+def test_next_bits_are_told_apart_by_the_bits_before() -> None:
     arrays = CONTEXTS.to_tensors()
+    arrays["bits"][:] = 31, 32, 33
+    progress = coded([0], (1, 1), latents([0], (1, 1), 3, 9.0), TokenContexts.from_tensors(arrays))
+    truth, seen = progress.truth, set()
+    walk = Walk(progress.walk.layers, progress.walk.contexts)
+
+    def take(asked: Asked, table: np.ndarray) -> np.ndarray:
+        if asked.part is not None:
+            known = asked.layer.known[asked.patches, asked.token, asked.part].ravel()  # twice what it was
+            seen.update(zip((known[known > 0] // 2).tolist(), table[known > 0].tolist(), strict=True))
+        return truth(asked)
+
+    while walk.scan(take):
+        pass
+    assert {size for size, _ in seen} >= {1, 2, 3, 4, 5, 9}
+    assert all(table == (31 if size == 1 else 32 if size < 4 else 33) for size, table in seen)
+
+
+def test_no_more_tokens_than_asked() -> None:
+    progress = coded([3], (2, 2), latents([3], (2, 2), 1))
+    counts = [progress.until(tokens) for tokens in (0, 7, 60, 600, None)]
+    spent = [sum(scan.tokens for scan in progress.scans[:count]) for count in counts]
+    assert counts[0] >= 1 and counts == sorted(counts) and spent[0] == 0
+    assert all(own <= most for own, most in zip(spent, (0, 7, 60, 600), strict=False)) and spent[3] > 300
+    assert all(spent[at] + progress.scans[counts[at]].tokens > most for at, most in enumerate((0, 7, 60, 600)))
+    assert counts[-1] == len(progress.scans) == progress.until(10**9)
+
+
+def test_pieces_hold_all_scans() -> None:
+    progress = coded([3], (2, 3), latents([3], (2, 3), 2))
+    count = progress.until()
+    pieces = progress.pieces(count)
+    assert sum(piece.scans for piece in pieces) == count and len(pieces) > 3
+    assert sum(piece.tokens for piece in pieces) == sum(scan.tokens for scan in progress.scans)
+    levels = [piece.level for piece in pieces]
+    assert levels == sorted(levels) and levels[-1] == 2 * PLANES - 1
+    bits = sum(scan.bits for scan in progress.scans) / len(pieces)
+    assert 0.5 * PIECE_BITS < bits < 2 * PIECE_BITS
+
+
+def test_what_is_taken_for_a_coefficient_lies_in_its_interval() -> None:
+    layer = Layer(1, (1, 1, 2, 6), [[]])
+    layer.known[0, 0, :3], layer.signs[0, 0, :3], layer.plane[0, 0] = (1, 2, 0), (1, -1, 0), 3
+    found = values(layer)[0, 0, :3]
+    assert found.tolist() == pytest.approx([8 + MIDDLE[0] * 7, -(16 + MIDDLE[1] * 7), 0.0])
+
+
+def test_contexts_survive_a_file() -> None:
+    arrays = wild().to_tensors()
     again = TokenContexts.from_tensors(arrays)
-    assert all(np.array_equal(arrays[name], getattr(again, name)) for name in arrays)
-    for name, bad in (("flag_bias", -1), ("flag_weights", 1 << 20), ("sign_tables", 200)):
-        broken = {**arrays, name: np.full_like(arrays[name], bad)}
-        with pytest.raises(ValueError, match=name):
-            TokenContexts.from_tensors(broken)
+    assert all(np.array_equal(array, again.to_tensors()[name]) for name, array in arrays.items())
+    with pytest.raises(ValueError, match="read-only"):
+        again.flags.entry[...] = 0
+    with pytest.raises(ValueError, match="read-only"):
+        again.bits[...] = 0
+
+
+@pytest.mark.parametrize("name", sorted(CONTEXTS.to_tensors()))
+def test_strange_contexts_are_refused(name: str) -> None:
+    arrays = CONTEXTS.to_tensors()
+    with pytest.raises(KeyError, match=name.rpartition(".")[2]):
+        TokenContexts.from_tensors({key: each for key, each in arrays.items() if key != name})
+    own = arrays[name]
+    strange = [own[:-1], own[None], own.astype(np.int64)]
+    if name in ("bits", "scans"):
+        strange.append(np.full_like(own, CHANCES))
+    elif name == "cdf":
+        strange.append(own[:, ::-1].copy())
+    else:
+        most = BOUNDS[name.rpartition(".")[2]]
+        strange += [np.full_like(own, most + 1), np.full_like(own, -most - 1)]
+    for bad in strange:
+        with pytest.raises(ValueError, match=r"token|tables|network|rise|frequenc"):
+            TokenContexts.from_tensors({**arrays, name: bad})
 
 
 def test_tables_have_the_chances_they_are_named_for() -> None:
-    frequencies = tables().frequencies / 65536.0
+    frequencies = CONTEXTS.tables.frequencies / 65536.0
     for chance in (0.002, 0.1, 0.5, 0.9):
-        flag, sign = (frequencies[64 + 48 * kind + int(nearest(np.array([chance]))[0])] for kind in (0, 1))
+        flag, sign = (frequencies[CHANCES * kind + int(nearest(np.array([chance]))[0])] for kind in (0, 1))
         assert flag[REACH + 1] == pytest.approx(chance, rel=0.15)
         assert sign[REACH - 1] == pytest.approx(sign[REACH + 1], rel=1e-3)
         assert 2 * sign[REACH + 1] == pytest.approx(chance, rel=0.15)
+    assert frequencies[LIKELY, REACH + 1] == pytest.approx(0.3, abs=0.03)
 
 
-def test_a_photograph_has_no_differences() -> None:
-    layers, members = make_layers([], (2, 2))
-    assert [KINDS[layer.kind] for layer in layers] == ["means", "canvas"] and len(members) == 2
+def heavy(seed: int, share: float) -> TokenNetwork:
+    """Weights as large as may be, or a share of that."""
+    random, tensors = np.random.default_rng(seed), TokenNetwork.default(len(SIGN_FEATURES), 7, 5).to_tensors()
+    for name, each in tensors.items():
+        most = int(BOUNDS[name] * share)
+        tensors[name] = random.choice(np.array([-most, most], np.int32), each.shape)
+    return TokenNetwork.from_tensors(tensors)
+
+
+def rows(seed: int, count: int = 400) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Features, half of them all zero, places and states."""
+    random = np.random.default_rng(seed)
+    features = random.integers(0, 2 ** random.integers(1, 14, (count, 1)), (count, len(SIGN_FEATURES))).astype(np.int32)
+    features[::2] = 0
+    return features, random.integers(0, 7, count), random.integers(0, 5, count)
+
+
+def exactly(network: TokenNetwork, features: np.ndarray, place: np.ndarray, state: np.ndarray) -> np.ndarray:
+    """The same in 64-bit integers."""
+    x = LOGARITHMS[np.minimum(features, COUNTED)].astype(np.int64)
+    bias = network.place[place].astype(np.int64) + network.state[state]
+    for weights, each, top in ((network.entry, bias, TOP), (network.inner, network.inner_bias, TOP),
+                               (network.out, network.out_bias, CHANCES - 1)):
+        x = ((x @ weights.astype(np.int64) + each + UNIT // 2) // UNIT).clip(0, top)
+    return x[:, 0]
+
+
+def test_products_are_exact_at_their_largest() -> None:
+    networks = [*(heavy(seed, share) for seed in range(4) for share in (1.0, 0.2, 0.01)), wild().signs]
+    for number, network in enumerate(networks):
+        given = rows(number)
+        found = network.tables(*given)
+        np.testing.assert_array_equal(found, exactly(network, *given))
+    assert np.unique(found).size > 20  # of the last
+    for inputs in (len(FLAG_FEATURES), len(SIGN_FEATURES)):
+        assert inputs * int(LOGARITHMS.max()) * ENTRY + 2 * BIAS + UNIT < 2**24
+    assert WIDTH * TOP * INNER + BIAS + UNIT < 2**24
+
+
+def test_a_row_gets_its_table_whatever_stands_beside_it() -> None:
+    network, (features, place, state) = wild().signs, rows(5)
+    whole = network.tables(features, place, state)
+    order = np.random.default_rng(0).permutation(len(features))
+    np.testing.assert_array_equal(network.tables(features[order], place[order], state[order]), whole[order])
+    for at in (slice(0, 1), slice(1, 2), slice(0, 400, 2), slice(1, 400, 2), slice(0, 0)):
+        np.testing.assert_array_equal(network.tables(features[at], place[at], state[at]), whole[at])
+    twice = network.tables(*(np.concatenate((each, each)) for each in (features, place, state)))
+    np.testing.assert_array_equal(twice, np.concatenate((whole, whole)))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from onedva_models import clip, weights
+from onedva_models import OPTIONS, clip, weights
 
 import xvcodec
 
@@ -33,5 +34,5 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def coded(tmp_path_factory: pytest.TempPathFactory, tiny: Path, source: Path) -> Path:
     """The clip, coded."""
     path = tmp_path_factory.mktemp("coded") / "coded.xvc"
-    xvcodec.encode(source, path, xvcodec.EncodeOptions(model=str(tiny), crf=20.0, gop=6, backend="torch", device="cpu"))
+    xvcodec.encode(source, path, replace(OPTIONS, model=str(tiny), gop=6))
     return path

@@ -1,22 +1,30 @@
-"""A tiny onedva model with random weights, and clips for it."""
+"""A tiny onedva model with random weights, the hivae model that codes alike, and clips for them."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from xvcodec.codec.field_contexts import FieldContexts
-from xvcodec.codec.onedva import Contexts
-from xvcodec.codec.token_contexts import TokenContexts, tables
+from xvcodec import EncodeOptions
+from xvcodec.codec.onedva_contexts import OnedvaContexts
+from xvcodec.codec.token_contexts import TokenContexts
+from xvcodec.families import family
 from xvcodec.media import Frame, VideoInfo, open_writer
-from xvcodec.models.onedva import OneDva, OneDvaConfig
+from xvcodec.models.hivae import HIVAE, Hivae
+from xvcodec.models.onedva import ONEDVA, OneDva
 from xvcodec.models.weights import save_model
 
 SMALL = ((4, 1), (6, 1), (8, 1))
-TINY = OneDvaConfig("tiny-onedva", mean=SMALL, flow=SMALL, layers=1)
+SIZES = {"width": 24, "leading": 16, "context": 5, "refiners": (8, 1, 8, 1, 8, 1), "features": 2, "mean": SMALL,
+         "flow": SMALL}
+TINY = replace(ONEDVA, name="tiny-onedva", layers=1, **SIZES)  # type: ignore[arg-type]
+
+TORCH = {"backend": "torch", "device": "cpu"}
+OPTIONS = EncodeOptions(crf=30.0, **TORCH)  # type: ignore[arg-type]
 
 
 def model(seed: int = 3, plain: bool = False) -> OneDva:
@@ -32,7 +40,18 @@ def model(seed: int = 3, plain: bool = False) -> OneDva:
 
 def weights(folder: Path, plain: bool = True) -> Path:
     """A model as training begins, unless it is not to be plain, as a file."""
-    return save_model(model(plain=plain), tables(), Contexts(FieldContexts.default(), TokenContexts.default()), folder)
+    fitted = family("hivae").fitted(None)
+    extras = OnedvaContexts(**vars(fitted.extras), tokens=TokenContexts.default())
+    return save_model(model(plain=plain), fitted.tables, extras, folder)
+
+
+def alike(folder: Path) -> Path:
+    """The hivae model with the same networks as `weights` has, as a file."""
+    made = Hivae(replace(HIVAE, name="tiny-hivae", **SIZES)).eval().requires_grad_(False)  # type: ignore[arg-type]
+    left = made.load_state_dict(model(plain=True).state_dict(), strict=False)
+    assert not left.missing_keys and all(name.startswith("flow.") for name in left.unexpected_keys)
+    fitted = family("hivae").fitted(None)
+    return save_model(made, fitted.tables, fitted.extras, folder)
 
 
 def clip(path: Path, width: int, height: int, frames: int, still: bool = False) -> Path:

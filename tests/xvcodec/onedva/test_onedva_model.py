@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from onedva_models import model
+from onedva_models import alike, model
 
+from xvcodec.codec.analysis import analyse
 from xvcodec.codec.family import Guide, Planes
-from xvcodec.codec.onedva import OnedvaCodec, threshold
+from xvcodec.codec.onedva import OnedvaCodec
+from xvcodec.codec.token_contexts import PLANES
 from xvcodec.families import family
-from xvcodec.models.chain import CANVAS
-from xvcodec.models.coder import nominal_step, quality_of
+from xvcodec.models.coder import OCTAVE, nominal_step, quality_of
 from xvcodec.models.weights import load_model
 from xvcodec.runtime.torch_runtime import TorchRuntime
 
@@ -30,6 +30,14 @@ def test_it_begins_as_no_change() -> None:
     assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(made, inputs[:2], strict=True))
 
 
+def test_it_begins_as_the_model_that_it_codes_like(tmp_path: Path) -> None:
+    """Layers that hivae has not change nothing yet."""
+    one, other = model(plain=True), load_model(str(alike(tmp_path))).module
+    inputs = FAMILY.example_inputs(one, "paint.flow", 32, 64, 2)
+    (ours,), (its,) = (TorchRuntime(each, "cpu", "float32").run("paint.flow", inputs) for each in (one, other))
+    assert torch.allclose(ours, its, atol=1e-6)
+
+
 def test_quality_of_a_step() -> None:
     for q in (0.0, 40.0, 85.5):
         assert quality_of(float(nominal_step(torch.tensor(q)))) == pytest.approx(q, abs=1e-4)
@@ -42,32 +50,44 @@ def test_painters_are_told_how_much_is_missing(tiny: Path) -> None:
     waves = np.stack([np.sin(0.3 * x + 0.2 * y + 0.1 * at) + np.sin(0.9 * y) for at in range(5)])
     luma = torch.tensor(waves)[:, None].float() * 0.2
     planes = Planes(luma, luma.repeat(1, 2, 1, 1)[..., ::2, ::2] * 0.25)
-    analysis = codec.analyse(planes, 50.0, Guide(torch.zeros(1, 0, 96), torch.zeros(1, 0)))
-    coding = codec.coding(planes, analysis, 50.0)
-    progress, told = coding.progress, []
-    scans = progress.until(coding.plane)
-    tokens = sum(scan.tokens for scan in progress.scans[:scans])
+    guide = Guide(torch.zeros(1, 0, 96), torch.zeros(1, 0))
+    analysis = analyse(planes.luma, codec.nominal(50.0), codec.between(50.0), False)
+    closed = codec.closed(planes, analysis, 50.0, guide)
+    progress, told = codec.progress(closed), []
+    whole = progress.until()
+    tokens = sum(scan.tokens for scan in progress.scans[:whole])
     for part in (1, 3, 10):
-        symbols = codec.said(coding, progress.pieces(progress.until(coding.plane, tokens // part)))
-        told.append(codec.nominal(symbols))
-    half = math.sqrt(0.5)  # of the last plane's threshold: both of its phases are over
-    assert float(nominal_step(torch.tensor(told[0]))) == pytest.approx(math.sqrt(threshold(50.0) / CANVAS * half), rel=1e-4)
-    assert told[0] < told[1] < told[2] <= 120.0
+        scans = progress.until(tokens // part)
+        symbols = codec.said(closed, progress.pieces(scans), 0)
+        told.append(codec.seen(symbols, 50.0))
+        halves = 2 * PLANES - 1 - progress.scans[scans - 1].level  # phases that are missing
+        assert told[-1] == pytest.approx(codec.nominal(50.0) + OCTAVE * halves / 2)
+    assert codec.nominal(50.0) == told[0] < told[1] < told[2]
+    truth = {kind: np.stack(each) for kind, each in closed.coding.latents.items()}
+    symbols = codec.said(closed, progress.pieces(whole), 0)
+    assert all(np.array_equal(symbols.latents[kind], each) for kind, each in truth.items())
 
 
-@pytest.mark.parametrize("step", FAMILY.steps)
-@pytest.mark.parametrize("size", [(32, 64, 1, 4), (64, 96, 2, 0)], ids=str)
-def test_onnx_paints_the_same(step: str, size: tuple[int, int, int, int], tmp_path: Path) -> None:
-    """Graphs come from another model of the same sizes: they may not depend on the weights."""
+@pytest.fixture(scope="module")
+def graphs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Graphs of another model of the same sizes: they may not depend on the weights."""
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnx")
     from xvcodec.runtime.export import export_graphs
+
+    folder = tmp_path_factory.mktemp("graphs")
+    export_graphs(model(seed=9), folder)
+    return folder
+
+
+@pytest.mark.parametrize("step", ["paint.mean", "paint.flow"])
+@pytest.mark.parametrize("size", [(32, 64, 1, 4), (64, 96, 2, 0)], ids=str)
+def test_onnx_paints_the_same(step: str, size: tuple[int, int, int, int], graphs: Path) -> None:
     from xvcodec.runtime.onnx_runtime import OnnxRuntime
 
     one = model()
-    export_graphs(model(seed=9), tmp_path)
     inputs = FAMILY.example_inputs(one, step, *size)
-    with OnnxRuntime(one, tmp_path, "cpu", 1) as runtime:
+    with OnnxRuntime(one, graphs, "cpu", 1) as runtime:
         found = runtime.run(step, inputs)
     mine, shapes = TorchRuntime(one, "cpu", "float32").run(step, inputs), FAMILY.output_shapes(one, step, inputs)
     for name, shape, a, b in zip(FAMILY.steps[step].outputs, shapes, found, mine, strict=True):

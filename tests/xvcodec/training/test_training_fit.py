@@ -11,10 +11,9 @@ import pytest
 import torch
 from safetensors.numpy import save_file
 
-from xvcodec.codec.coefficient_contexts import CLASSES
+from xvcodec.codec.coefficient_contexts import BUCKETS, CLASSES
 from xvcodec.codec.coefficients import Contexts, Ints, sizes_of
 from xvcodec.codec.crossmodal_contexts import CrossmodalContexts
-from xvcodec.codec.field_contexts import BUCKETS
 from xvcodec.errors import ModelError, UsageError
 from xvcodec.families import family
 from xvcodec.families.crossmodal import FAMILY

@@ -17,23 +17,24 @@ from xvcodec.models.hivae import HIVAE
 from xvcodec.models.onedva import ONEDVA
 from xvcodec.models.painter import wholes
 from xvcodec.models.weights import load_model
-from xvcodec.training import coded_clips
+from xvcodec.training import coded_clips, onedva
 from xvcodec.training.coded_clips import CodedClips
 from xvcodec.training.data import Clips
 from xvcodec.training.features import distance
 from xvcodec.training.hivae import RECIPES, HivaeTask
-from xvcodec.training.onedva import PREFIXES, OnedvaTask
+from xvcodec.training.onedva import OnedvaTask
 from xvcodec.training.painting import PainterRecipe, PainterTask
 
 SIDE, FRAMES = 32, 9
 SMALL = ((4, 1), (6, 1), (8, 1))
+TINY = {"width": 24, "leading": 16, "context": 5, "refiners": (8, 1, 8, 1, 8, 1), "features": 2, "mean": SMALL,
+        "flow": SMALL}
 MODELS = {
-    "hivae": replace(HIVAE, name="tiny-hivae", width=24, leading=16, context=5, refiners=(8, 1, 8, 1, 8, 1), features=2,
-                     mean=SMALL, flow=SMALL),
-    "onedva": replace(ONEDVA, name="tiny-onedva", mean=SMALL, flow=SMALL, layers=1),
+    "hivae": replace(HIVAE, name="tiny-hivae", **TINY),  # type: ignore[arg-type]
+    "onedva": replace(ONEDVA, name="tiny-onedva", layers=1, **TINY),  # type: ignore[arg-type]
 }
-VERSIONS = {"hivae": 1, "onedva": PREFIXES}
-"""GOPs that come of a clip."""
+VERSIONS = {"hivae": 1, "onedva": 2}
+"""GOPs that come of a clip: of onedva with all tokens, and with some."""
 
 
 def recipe(name: str, parts: tuple[str, ...] = ("mean", "flow"), clips: int = 2) -> PainterRecipe:
@@ -63,6 +64,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setattr(coded_clips, "AREA", SIDE * SIDE)
         patch.setattr(coded_clips, "CHUNKS", 2)
         patch.setattr(coded_clips, "KEPT", 2)
+        patch.setattr(onedva, "QUALITIES", (24.0, 36.0))  # at coarser ones such clips have hardly any tokens
         for name in MODELS:
             for clips in (1, 2):  # the second call goes on
                 task(name, recipe(name, clips=clips)).code(Clips(folder, motion=False))
@@ -80,6 +82,11 @@ def test_pictures_come_in_pairs_of_neighbours(cache: Path, name: str) -> None:
     levels = (wholes(pairs.truth)[0] + 0.5) * 255.0
     assert torch.allclose(levels, levels.round(), atol=1e-3) and 100.0 <= levels.min() <= levels.max() <= 140.0
     assert 0.0 < (pairs.decoded - pairs.truth).abs().mean() < 0.1
+
+
+def test_fewer_tokens_are_said_to_be_coarser(cache: Path) -> None:
+    told = [[note["quality"] for note in CodedClips(cache, "onedva", kept).notes] for kept in (False, True)]
+    assert all(whole <= part for whole, part in told) and any(whole < part for whole, part in told)
 
 
 @pytest.mark.parametrize(("name", "parts"), [*((name, ("mean", "flow")) for name in MODELS), ("hivae", ("flow",))])
