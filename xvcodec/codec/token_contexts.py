@@ -104,8 +104,8 @@ class TokenContexts:
 
     def of_flags(self, kind: int, token: int, level: int, spot: int, features: Ints) -> Bytes:
         """Tables of flags of one scan, given features [n, FLAG_FEATURES] -> [n]."""
-        place, state = (np.full(len(features), each) for each in (kind * MOST + token, (kind * 2 * PLANES + level) * SPOTS + spot))
-        return self.flags.tables(features, place, state)
+        rows = (kind * MOST + token, (kind * 2 * PLANES + level) * SPOTS + spot)
+        return self.flags.tables(features, *(np.full(len(features), each) for each in rows))
 
     def of_signs(self, kind: int, token: int, plane: int, spot: int, part: slice, states: NDArray[np.intp],
                  features: Ints) -> Bytes:

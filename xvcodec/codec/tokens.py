@@ -132,8 +132,9 @@ class Walk:
             found[mine, 4] += its.padded[1][there, token]
         return found
 
-    def _related(self, layer: Layer, patches: NDArray[np.intp]) -> Iterator[tuple[NDArray[np.intp], Layer, NDArray[np.intp]]]:
-        """Of each picture and each related one: which of the patches are of that picture, and where in the layer of the other."""
+    def _related(self, layer: Layer,
+                 patches: NDArray[np.intp]) -> Iterator[tuple[NDArray[np.intp], Layer, NDArray[np.intp]]]:
+        """Of each picture and each related one: which patches are of that picture, and where in the other's layer."""
         area = layer.shape[1] * layer.shape[2]
         picture = patches // area
         for number, parents in enumerate(layer.parents):

@@ -77,7 +77,8 @@ class Survey:
             np.add.at(self.bits[kind, :, value], np.minimum(known[(known > 0) & (found == value)] >> 2, BITS - 1), 1.0)
         new = known == 0
         place = np.broadcast_to((kind * MOST + token) * TOKEN + np.arange(asked.part.start, asked.part.stop), known.shape)
-        state = np.broadcast_to((((kind * STATES + np.asarray(asked.state)) * PLANES + plane) * SPOTS + asked.spot)[:, None], known.shape)
+        rows = ((kind * STATES + np.asarray(asked.state)) * PLANES + plane) * SPOTS + asked.spot
+        state = np.broadcast_to(rows[:, None], known.shape)
         self._keep("signs", asked.features[new], place[new], state[new], found[new])
 
     def _keep(self, name: str, features: Ints, place: NDArray[np.int64], state: NDArray[np.int64],

@@ -22,6 +22,12 @@ def there(place: Place, steps: tuple[tuple[int, int], ...]) -> list[Place]:
     return [(place[0], place[1] + down, place[2] + right) for down, right in steps]
 
 
+def spot_of(place: Place) -> int:
+    """Where in the quincunx a patch stands."""
+    _, row, column = place
+    return {(0, 0): 0, (1, 1): 1}.get((row % 2, column % 2), 2)
+
+
 class Plain:
     """Reads tokens from the passes of scans."""
 
@@ -54,6 +60,21 @@ class Plain:
     def whole(self, place: Place, token: int) -> int:
         return min(60, sum(self.one(place, channel) for channel in range(16 * token, 16 * token + 16)))
 
+    def look(self, places: list[Place], kind: int, token: int,
+             state: int) -> tuple[dict[Place, list[int]], dict[Place, int]]:
+        """Features and tables of flags."""
+        features, tables, lower = {}, {}, range(token)
+        for place in places:
+            sides = there(place, SIDES)
+            features[place] = [
+                sum(self.whole(each, token) for each in sides),
+                sum(self.whole(each, token) for each in there(place, CORNERS)),
+                self.whole(place, token - 1) if token else 0, sum(self.whole(place, each) for each in lower),
+                sum(self.whole((other, *place[1:]), token) for other in self.related(place[0])),
+                sum(self.whole(each, below) for each in sides for below in lower)]
+            tables[place] = self.table("flags", features[place], 24 * kind + token, state)
+        return features, tables
+
     def read(self, tables: list[int]) -> list[int]:
         symbols, wanted = next(self.passes)
         assert tables == wanted.tolist()
@@ -78,20 +99,10 @@ class Plain:
 
     def scan(self, plane: int, phase: int, kind: int, token: int, tokens: int, pictures: list[tuple[str, int, int]],
              taken: set[tuple[Place, int]]) -> None:
-        places, lower = self.patches(pictures), range(token)
-
-        features, tables = {}, {}
-        for place in places:
-            sides = there(place, SIDES)
-            features[place] = [
-                sum(self.whole(each, token) for each in sides),
-                sum(self.whole(each, token) for each in there(place, CORNERS)),
-                self.whole(place, token - 1) if token else 0, sum(self.whole(place, each) for each in lower),
-                sum(self.whole((other, *place[1:]), token) for other in self.related(place[0])),
-                sum(self.whole(each, below) for each in sides for below in lower)]
-            tables[place] = self.table("flags", features[place], 24 * kind + token, 32 * kind + 2 * (15 - plane) + phase)
+        places, state = self.patches(pictures), 3 * (32 * kind + 2 * (15 - plane) + phase)
         old = [place for (place, which) in self.last if which == token and place[0] in pictures]  # as they became active
         if phase == 0:
+            _, tables = self.look(places, kind, token, state)
             chosen = [place for place in places if place in old or tables[place] >= 26]
             taken.update((place, token) for place in chosen)
         else:
@@ -102,12 +113,16 @@ class Plain:
             richness = 0 if not active else 1 if 16 * active < len(new) else 2
             if not self.read([int(self.contexts.scans[kind, richness])])[0]:
                 return
-        flags = self.read([tables[place] for place in new]) if new else []
-        flagged = [place for place, flag in zip(new, flags, strict=True) if flag]
-        self.coefficients(plane, kind, token, tokens, old, flagged, features)
+        for spot in range(3):
+            self.seen = defaultdict(int, self.size)
+            mine, again = ([place for place in rows if spot_of(place) == spot] for rows in (new, old))
+            features, tables = self.look(mine + again, kind, token, state + spot)
+            flags = self.read([tables[place] for place in mine]) if mine else []
+            flagged = [place for place, flag in zip(mine, flags, strict=True) if flag]
+            self.coefficients(plane, kind, token, tokens, spot, again, flagged, features)
 
-    def coefficients(self, plane: int, kind: int, token: int, tokens: int, old: list[Place], flagged: list[Place],
-                     features: dict[Place, list[int]]) -> None:
+    def coefficients(self, plane: int, kind: int, token: int, tokens: int, spot: int, old: list[Place],
+                     flagged: list[Place], features: dict[Place, list[int]]) -> None:
         if not old and not flagged:
             return
         rows = old + flagged
@@ -131,7 +146,7 @@ class Plain:
                             sum(self.one(place, other) for other in around),
                             sum(self.one(each, other) for each in sides for other in around), *features[place]]
                     asked.append(48 + self.table("signs", seen, 16 * (24 * kind + token) + channel % 16,
-                                                 16 * (3 * kind + state[place]) + plane))
+                                                 3 * (16 * (3 * kind + state[place]) + plane) + spot))
             symbols = iter(self.read(asked))
             for place in rows:
                 for channel in range(16 * token + 4 * part, 16 * token + 4 * part + 4):

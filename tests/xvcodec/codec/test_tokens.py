@@ -20,6 +20,7 @@ from xvcodec.codec.token_contexts import (
     SHAPES,
     SIGN_FEATURES,
     SIZES,
+    SPOTS,
     TokenContexts,
     nearest,
 )
@@ -70,8 +71,8 @@ def replayed(used: list[int], grid: tuple[int, int], progress: Progress, count: 
 
 
 def wild() -> TokenContexts:
-    """Contexts that follow nothing sensible."""
-    random, arrays = np.random.default_rng(4), CONTEXTS.to_tensors()
+    """Contexts that follow nothing sensible; of this seed all tables are in use."""
+    random, arrays = np.random.default_rng(30), CONTEXTS.to_tensors()
     for name in SHAPES:
         for key, most in {"entry": 300, "place": 4000, "state": 4000, "inner": 60, "out": 40}.items():
             arrays[f"{name}.{key}"] = random.integers(-most, most, arrays[f"{name}.{key}"].shape, np.int32)
@@ -172,6 +173,42 @@ def test_likely_tokens_come_first() -> None:
         pass
     first, second = ([each for each in seen if each[0] == phase] for phase in (0, 1))
     assert first and second and min(low for _, low, _ in first) >= LIKELY
+
+
+def test_later_spots_see_earlier_ones_of_the_scan() -> None:
+    """Corners see nothing, the middle sees four corners, what is between sees three neighbours."""
+    given = latents([], (3, 3), 0, empty=1.0)
+    given["key"][0, 0] = 1
+    progress, flags, signs = coded([], (3, 3), given), {}, {}
+    walk, truth = progress.walk, progress.truth
+
+    def take(asked: Asked, table: np.ndarray) -> np.ndarray:
+        if asked.rest is None and not asked.token and asked.level == 2 * PLANES - 1:
+            assert (asked.layer.spot[asked.patches] == asked.spot).all() and asked.features is not None
+            if asked.part is None:
+                flags[asked.spot] = asked.patches.tolist(), asked.features[:, :2].tolist()
+            elif asked.part.start == 0:
+                signs[asked.spot] = asked.features[:, 0, 0].tolist()
+        return truth(asked)
+
+    while walk.scan(take):
+        pass
+    corners, middle, between = ([0, 2, 6, 8], [[0, 0]] * 4), ([4], [[0, 4]]), ([1, 3, 5, 7], [[3, 0]] * 4)
+    assert list(flags.items()) == [(0, corners), (1, middle), (2, between)]
+    assert signs == {0: [0] * 4, 1: [0], 2: [3] * 4}
+
+
+@pytest.mark.parametrize("spot", range(SPOTS))
+def test_spots_have_their_own_rows(spot: int) -> None:
+    arrays, nothing = CONTEXTS.to_tensors(), np.zeros((2, 4, len(SIGN_FEATURES)), np.int32)
+    assert len(arrays["flags.state"]) == 160 * SPOTS and len(arrays["signs.state"]) == 240 * SPOTS
+    arrays["flags.state"][(2 * 32 + 21) * SPOTS + spot, 0] = 4000  # kind 2, level 21
+    arrays["signs.state"][((2 * 3 + 1) * 16 + 5) * SPOTS + spot, 0] = 4000  # kind 2, new, plane 5
+    made = TokenContexts.from_tensors(arrays)
+    for other in range(SPOTS):
+        found = [(each.of_flags(2, 5, 21, other, nothing[:, 0, : len(FLAG_FEATURES)]),
+                  each.of_signs(2, 5, 5, other, slice(4, 8), np.array([1, 1]), nothing)) for each in (made, CONTEXTS)]
+        assert all((mine > its).all() == (mine != its).any() == (other == spot) for mine, its in zip(*found, strict=True))
 
 
 def test_next_bits_are_told_apart_by_the_bits_before() -> None:
@@ -294,7 +331,7 @@ def test_products_are_exact_at_their_largest() -> None:
         given = rows(number)
         found = network.tables(*given)
         np.testing.assert_array_equal(found, exactly(network, *given))
-    assert np.unique(found).size > 20  # of the last
+    assert np.unique(found).size > 40  # of the last
     for inputs in (len(FLAG_FEATURES), len(SIGN_FEATURES)):
         assert inputs * int(LOGARITHMS.max()) * ENTRY + 2 * BIAS + UNIT < 2**24
     assert WIDTH * TOP * INNER + BIAS + UNIT < 2**24

@@ -16,7 +16,7 @@ from xvc_bitstream import UsageError as BitstreamUsageError
 
 import xvcodec
 from xvcodec.codec.measure import mean_psnr
-from xvcodec.codec.onedva import error_between, error_of
+from xvcodec.codec.onedva import OnedvaCodec, error_between
 from xvcodec.codec.session import Session
 from xvcodec.codec.slow import refine
 from xvcodec.codec.trial import Coded, Trial
@@ -155,11 +155,12 @@ def test_slow_meets_the_usual_error_by_decoding(tiny: Path, tmp_path: Path) -> N
     with open_video(clip(tmp_path / "in.mkv", 64, 32, 3)) as reader:
         info, shown = reader.info, [each for each in reader if isinstance(each, Frame)]
     session = Session.open(load_model(str(tiny)), "constriction", None, "torch", "cpu")
-    trial = Trial(session, shown, info, session.guidance(""))
+    codec, trial = session.codec, Trial(session, shown, info, session.guidance(""))
+    assert isinstance(codec, OnedvaCodec)
 
     def off(coded: Coded) -> float:
         """Decibels from the error that files of quality 24 usually have."""
-        return abs(10.0 * math.log10(error_between(coded.planes, trial.planes) / error_of(24.0)))
+        return abs(10.0 * math.log10(error_between(coded.planes, trial.planes) / codec.usual_error(24.0)))
 
     usual = trial.code(24.0)
     assert off(refine(trial, usual)) < max(0.3, off(usual) / 4)

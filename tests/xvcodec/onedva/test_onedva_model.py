@@ -61,11 +61,21 @@ def test_painters_are_told_how_much_is_missing(tiny: Path) -> None:
         symbols = codec.said(closed, progress.pieces(scans), 0)
         told.append(codec.seen(symbols, 50.0))
         halves = 2 * PLANES - 1 - progress.scans[scans - 1].level  # phases that are missing
-        assert told[-1] == pytest.approx(codec.nominal(50.0) + OCTAVE * halves / 2)
+        assert told[-1] == pytest.approx(min(120.0, codec.nominal(50.0) + OCTAVE * halves / 2))
     assert codec.nominal(50.0) == told[0] < told[1] < told[2]
+    assert codec.seen(codec.said(closed, progress.pieces(1), 0), 50.0) == 120.0  # hardly anything is there
     truth = {kind: np.stack(each) for kind, each in closed.coding.latents.items()}
     symbols = codec.said(closed, progress.pieces(whole), 0)
     assert all(np.array_equal(symbols.latents[kind], each) for kind, each in truth.items())
+
+
+def test_the_usual_error_grows_with_crf(tiny: Path) -> None:
+    """By the same factor for each one more, and by a greater one beyond 48."""
+    loaded = load_model(str(tiny))
+    codec = OnedvaCodec(loaded, TorchRuntime(loaded.module, "cpu", "float32"))
+    growth = [codec.usual_error(crf + 1.0) / codec.usual_error(crf) for crf in range(63)]
+    assert growth[:48] == pytest.approx([growth[0]] * 48) and growth[48:] == pytest.approx([growth[48]] * 15)
+    assert 1.0 < growth[0] < growth[48]
 
 
 @pytest.fixture(scope="module")
