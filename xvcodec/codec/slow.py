@@ -11,8 +11,9 @@ from xvcodec.codec.trial import Coded, Trial
 
 SPREAD = (-3.0, 3.0)
 """Qualities tried beside the one asked for."""
-TRIES, NEAR = 3, 0.012
+TRIES, NEAR = 4, 0.012
 """Decodings at most, and how near to an error, as a share of it, is good enough."""
+TINY = 1e-12
 
 
 def refine(trial: Trial, coded: Coded) -> Coded:
@@ -41,12 +42,15 @@ def settle(trial: Trial, coded: Coded) -> Coded:
     codec = trial.session.codec
     if trial.guide.tokens is not None or not isinstance(codec, OnedvaCodec):
         return coded
-    wanted = codec.usual_error(coded.quality)
+    quality, wanted = coded.quality, math.log(codec.usual_error(coded.quality))
+    slope = math.log(codec.usual_error(quality + 0.5) / codec.usual_error(quality - 0.5))  # of one crf, to begin with
     for _ in range(TRIES):
-        excess = math.log(max(error_between(trial.planes, coded.planes), 1e-12) / wanted)
-        slope = math.log(codec.usual_error(coded.quality + 0.5) / codec.usual_error(coded.quality - 0.5))  # of one crf
-        quality = min(63.0, max(0.0, coded.quality - excess / slope))
-        if abs(excess) < NEAR or quality == coded.quality:
+        error = math.log(max(error_between(trial.planes, coded.planes), TINY))
+        quality = min(63.0, max(0.0, coded.quality - (error - wanted) / slope))
+        if abs(error - wanted) < NEAR or quality == coded.quality:
             break
-        coded = trial.code(quality)
+        before, coded = (coded.quality, error), trial.code(quality)
+        if coded.quality != before[0]:
+            seen = (math.log(max(error_between(trial.planes, coded.planes), TINY)) - before[1]) / (coded.quality - before[0])
+            slope = min(4.0 * slope, max(0.25 * slope, seen))
     return coded
