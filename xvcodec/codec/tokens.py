@@ -1,8 +1,8 @@
 """Walking over the tokens of a GOP in the order of coding: the same steps for coding and for decoding, integers only.
 
 The order follows from what is known: plane after plane of bits; of each plane first the tokens that are known or likely
-(the table of their flag is at least LIKELY), in all pictures from the key frame to the frames between, then the others. So any
-prefix is a coarser description, in about the order of what a bit buys.
+(the table of their flag is at least LIKELY), in all pictures from the key frame to the frames between, then the others. So
+any prefix is a coarser description, in about the order of what a bit buys.
 """
 
 from __future__ import annotations
