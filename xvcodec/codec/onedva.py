@@ -35,7 +35,8 @@ from xvcodec.models.weights import LoadedModel
 from xvcodec.runtime.base import Runtime
 
 BEST, FALL = 45.2, 0.252
-"""The error of a quality as areas of average worth have it: BEST dB at 0, FALL dB less for each one more (four clips)."""
+"""The error of a quality as areas of average worth have it: BEST dB at 0, FALL dB less for each one more (two clips,
+five qualities, as drawn)."""
 FARTHEST = 120.0
 """Quality that painters are told at most."""
 

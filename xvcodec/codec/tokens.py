@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from xvc_bitstream.errors import DamagedError
 
 from xvcodec.codec.token_contexts import (
     BITS,
@@ -80,7 +81,7 @@ class Walk:
                         yield plane, phase, number, token
 
     def scan(self, take: Take) -> bool:
-        """Code or decode the next scan; False when there is none left."""
+        """Code or decode the next scan; False when there is none left. DamagedError for symbols that there are not."""
         found = next(self.scans, None)
         if found is None:
             return False
@@ -184,6 +185,8 @@ class Walk:
             table = np.where(known > 0, later, signs)
             asked = Asked(layer, patches, token, self.level, spot, part, None, features, state)
             found = take(asked, table.reshape(-1)).reshape(known.shape)
+            if ((found < -1) | (found > 1)).any():  # escapes: sizes would leave what contexts count to
+                raise DamagedError("a token has a symbol that there is not: the file is damaged")
             fresh = (known == 0) & (found != 0)
             layer.known[patches, token, part] = known + np.abs(found)
             layer.signs[patches, token, part] = np.where(fresh, found, layer.signs[patches, token, part])
@@ -213,7 +216,7 @@ class Truth:
     """What an encoder answers: the symbols of given tokens.
 
     Args of the constructor:
-        values: of each layer, int32 [patches, tokens, TOKEN] in finest steps.
+        values: of each layer, int32 [patches, tokens, TOKEN] in quantiser steps.
     """
 
     def __init__(self, layers: list[Layer], values: list[Ints]) -> None:

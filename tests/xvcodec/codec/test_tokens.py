@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from xvc_bitstream.errors import DamagedError
 
 from xvcodec.codec.field_network import BIAS, ENTRY, INNER, LOGARITHMS, TOP, UNIT, WIDTH
 from xvcodec.codec.field_network import LARGEST as COUNTED
@@ -346,3 +347,16 @@ def test_a_row_gets_its_table_whatever_stands_beside_it() -> None:
         np.testing.assert_array_equal(network.tables(features[at], place[at], state[at]), whole[at])
     twice = network.tables(*(np.concatenate((each, each)) for each in (features, place, state)))
     np.testing.assert_array_equal(twice, np.concatenate((whole, whole)))
+
+
+@pytest.mark.parametrize("symbol", [2, -2, 1 << 30, -(1 << 31)])
+def test_symbols_that_there_are_not_are_damage(symbol: int) -> None:
+    """Escapes decode to any whole number, and a file from a stranger may hold some."""
+    walk = Walk(make_layers([3], (2, 2))[0], CONTEXTS)
+
+    def take(asked: Asked, table: np.ndarray) -> np.ndarray:
+        return np.full(table.shape, 1 if asked.part is None else symbol, np.int32)
+
+    with pytest.raises(DamagedError, match="damaged"):
+        while walk.scan(take):
+            pass
