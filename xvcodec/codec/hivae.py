@@ -101,7 +101,8 @@ class HivaeCodec(CrossmodalCodec):
     def analyse(self, planes: Planes, quality: float, guide: Guide, tune: str = "psnr") -> Searches:  # type: ignore[override]
         """Motion and lifetimes of a GOP, for several prices of vectors."""
         found = analyse_twice(planes.luma.float(), self.nominal(quality), self.between(quality), tune == "perceptual",
-                              self.module.config, PRICES, self.coarsest)
+                              self.module.config, PRICES, self.coarsest,
+                              lambda first: self._within(planes, first, quality, guide).decoded().luma.float())
         if len(found) == 1:
             return self._drawing(planes, Searches(found), quality, guide)
         coarse = max(quality, STEP)
@@ -123,7 +124,7 @@ class HivaeCodec(CrossmodalCodec):
 
     def _tried(self, planes: Planes, quality: float, guide: Guide, analysis: Analysis) -> tuple[float, float]:
         """What comes of a GOP before it is painted: decibels, as its tuning counts errors, and the logarithm of its bits."""
-        coded = super().encode(planes, analysis, quality, guide)
+        coded = self._within(planes, analysis, quality, guide)
         errors = (coded.decoded().luma - planes.luma).square()
         if analysis.masking:
             errors = F.avg_pool2d(errors, BLOCK) * analysis.masking.frames
@@ -133,7 +134,10 @@ class HivaeCodec(CrossmodalCodec):
 
     def unpainted(self, planes: Planes, analysis: Searches, quality: float, guide: Guide) -> CodedGop:
         """Code; decoded pictures are as they are within the loop."""
-        return super().encode(planes, analysis.best(quality), quality, guide)
+        return self._within(planes, analysis.best(quality), quality, guide)
+
+    def _within(self, planes: Planes, analysis: Analysis, quality: float, guide: Guide) -> CodedGop:
+        return super().encode(planes, analysis, quality, guide)
 
     @torch.inference_mode()
     def encode(self, planes: Planes, analysis: Searches, quality: float, guide: Guide) -> CodedGop:  # type: ignore[override]

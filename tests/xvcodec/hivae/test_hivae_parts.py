@@ -7,13 +7,14 @@ import hashlib
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
-from xvcodec.codec.analysis import Analysis
+from xvcodec.codec.analysis import Analysis, analyse_twice
 from xvcodec.codec.hivae import LOW, STEP, Searches
 from xvcodec.codec.noise import noise
 from xvcodec.families import family
 from xvcodec.models.coder import nominal_step
-from xvcodec.models.hivae import COARSEST, Hivae
+from xvcodec.models.hivae import COARSEST, HIVAE, Hivae
 from xvcodec.models.layers import KNOTS, Knots
 from xvcodec.models.weights import load_model
 
@@ -27,6 +28,32 @@ def test_vectors_are_bought_where_decibels_are_worth_their_bits(gain: float, bes
     for quality in (0.0, 50.0 - STEP, 50.0, 52.0, 63.0):
         assert searches.best(quality) is found[best]
     assert Searches(found[:1]).best(20.0) is found[0]
+
+
+def scene(frames: int) -> torch.Tensor:
+    """Soft detail that stands still, luma [T, 1, 64, 64]."""
+    noise = torch.rand(1, 1, 16, 16, generator=torch.Generator().manual_seed(3)) - 0.5
+    return F.interpolate(noise, (64, 64), mode="bicubic").repeat(frames, 1, 1, 1)
+
+
+def searched(luma: torch.Tensor, references: torch.Tensor) -> list[Analysis]:
+    return analyse_twice(luma, 40.0, 40.0, False, HIVAE, (0.0, -4.0), COARSEST, lambda first: references)
+
+
+def test_frames_between_are_found_in_what_decoders_have() -> None:
+    luma = scene(5)
+    for found in searched(luma, luma):
+        assert not found.fields.any()
+    for found in searched(luma, torch.roll(luma, 2, dims=3)):  # decoders have everything two pixels to the right
+        assert not found.fields[:, 0].any(), "anchors follow true motion"
+        assert (found.fields[0, 1:, 0, 2:6, 2:6] == 8).all() and not found.fields[0, 1:, 1, 2:6, 2:6].any()
+
+
+def test_where_everything_is_soon_gone_anchors_are_near() -> None:
+    new = torch.rand(9, 1, 64, 64, generator=torch.Generator().manual_seed(4)) - 0.5
+    assert [len(found.fields) for found in searched(new, new)] == [4, 4]
+    assert [len(found.fields) for found in searched(scene(9), scene(9))] == [2, 2]
+    assert [len(found.fields) for found in searched(scene(1), scene(1))] == [0]
 
 
 def test_steps_go_on_growing_beyond_the_last_knot() -> None:
