@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from xvc_bitstream.coders.base import bits
+from xvc_bitstream.coders.base import bits as bits_of
 from xvc_bitstream.tables import TableSet
 
 from xvcodec.codec.family import PassStream, Piece
@@ -68,7 +68,7 @@ class Progress:
 
     def _correct(self, stream: PassStream) -> None:
         assert stream.tables is not None
-        spent = sum(bits(*each, stream.tables) for each in stream.passes)
+        spent = sum(bits_of(*each, stream.tables) for each in stream.passes)
         self.scans.append(Scan(CORRECTIONS, 0, spent, stream.passes, stream.tables))
         self._corrections = None
 
