@@ -25,7 +25,6 @@ from numpy.typing import NDArray
 
 from xvcodec.codec.crossmodal import Closed, CrossmodalCodec
 from xvcodec.codec.family import Guide, Planes
-from xvcodec.codec.hivae import QUARTERS
 from xvcodec.codec.onedva import OnedvaCodec, error_between
 from xvcodec.codec.painting import paint
 from xvcodec.codec.planes import to_planes
@@ -57,20 +56,20 @@ def middle(planes: Planes) -> Planes:
                   planes.chroma[..., top // 2 : (top + HEIGHT) // 2, left // 2 : (left + WIDTH) // 2])
 
 
-def prefixes(codec: OnedvaCodec, planes: Planes, closed: Closed, quality: float, guide: Guide, drawn: float,
+def prefixes(codec: OnedvaCodec, planes: Planes, closed: Closed, quality: float, guide: Guide, drawn: int,
              ways: list[str]) -> list[dict[str, float]]:
     """Tokens and PSNR by way of painting, of prefixes from short to long."""
-    progress, rows = codec.progress(closed), []
+    (_, progress), rows = codec.begin(closed), []
     most = sum(scan.tokens for scan in progress.scans[: progress.until()])
     for part in reversed(range(PARTS)):
         count = progress.until(most >> part)
-        symbols = codec.said(closed, progress.pieces(count), 0)
+        symbols = codec.said(closed, progress.pieces(count), drawn)
         parts = list(CrossmodalCodec.reconstruct(codec, symbols, quality, guide))
         plain = Planes(torch.cat([each.luma for each in parts]), torch.cat([each.chroma for each in parts]))
         row = {"tokens": float(sum(scan.tokens for scan in progress.scans[:count])), "plain": decibel(plain, planes)}
         for way in ways:
-            told = codec.seen(symbols, quality)
-            row[way] = decibel(paint(codec.runtime, plain, told, replace(guide, steps=int(way)), drawn), planes)
+            told, share = codec.seen(symbols, quality), codec.drawing(symbols)
+            row[way] = decibel(paint(codec.runtime, plain, told, replace(guide, steps=int(way)), share), planes)
         rows.append(row)
     return rows
 
@@ -138,7 +137,7 @@ def main() -> None:
         for kind, tokens in integers(closed):
             for token in range(tokens.shape[1]):
                 values[kind, token].append(tokens[:, token])
-        rows = found[name] = prefixes(codec, planes, closed, given.crf, guide, searches.drawn / QUARTERS, ways)
+        rows = found[name] = prefixes(codec, planes, closed, given.crf, guide, searches.drawn, ways)
         for way in ["plain", *ways]:
             fall = max(max(-np.diff([row[way] for row in rows])), 0.0)
             print(f"{name} {way}: " + " ".join(f"{row['tokens']:.0f}:{row[way]:.2f}" for row in rows)

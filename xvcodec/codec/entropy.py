@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from xvc_bitstream.pieces import Piece, join, split
 from xvc_bitstream.records import Gop, Stream
 from xvc_bitstream.tables import TableSet
 
-from xvcodec.codec.family import CodedStream, PassStream, PieceStream, ReadPass
+from xvcodec.codec.family import CodedStream, OpenPiece, PassStream, PieceStream, ReadPass
 
 Pass = tuple[NDArray[np.int32], NDArray[np.uint8]]
 """Symbols and the tables of each, 1-D."""
@@ -51,8 +52,8 @@ def _pack_passes(stream: PassStream, coder: Coder, tables: TableSet) -> Stream:
 
 
 def _pack_pieces(stream: PieceStream, coder: Coder, tables: TableSet) -> Stream:
-    tables = stream.tables or tables
-    return join([Piece(each.level, each.scans, each.tokens, _encode(each.passes, coder, tables)) for each in stream.pieces])
+    return join([Piece(each.level, each.scans, each.tokens, _encode(each.passes, coder, each.tables))
+                 for each in stream.pieces])
 
 
 def _encode(passes: Sequence[Pass], coder: Coder, tables: TableSet) -> bytes:
@@ -115,9 +116,9 @@ class StreamReader:
         """
         return self._read(self._named(name, shape).payload if math.prod(shape) else b"", tables or self._tables)
 
-    def pieces(self, name: str, size: int,
-               tables: TableSet | None = None) -> list[tuple[Piece, AbstractContextManager[ReadPass]]]:
-        """The pieces of a stream of tokens of `size` numbers: what each says of itself, and what reads it as `passes` does.
+    def pieces(self, name: str, size: int) -> list[tuple[Piece, OpenPiece]]:
+        """The pieces of a stream of tokens of `size` numbers: what each says of itself, and a function from its tables to
+        what reads it as `passes` does.
 
         Raises:
             DamagedError: the stream is missing or of another shape; FormatError: its pieces contradict each other.
@@ -125,7 +126,7 @@ class StreamReader:
         stream = self._streams.get(name)
         if stream is None or len(stream.shape) != 2 or stream.shape[1] != size:
             raise DamagedError(f"stream {name} is missing or has the wrong shape for this model: the file is damaged")
-        return [(piece, self._read(piece.payload, tables or self._tables)) for piece in split(stream)]
+        return [(piece, partial(self._read, piece.payload)) for piece in split(stream)]
 
     @contextmanager
     def _read(self, payload: bytes, tables: TableSet) -> Iterator[ReadPass]:

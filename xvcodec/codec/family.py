@@ -14,6 +14,8 @@ from torch import Tensor
 from xvc_bitstream.tables import TableSet
 
 ReadPass = Callable[[NDArray[np.uint8]], NDArray[np.int32]]
+OpenPiece = Callable[[TableSet], AbstractContextManager[ReadPass]]
+"""Gives, from the tables of a piece, what reads it pass by pass."""
 
 
 class ReadStream(Protocol):
@@ -32,13 +34,8 @@ class ReadStream(Protocol):
             tables: of the stream, where it does not have the model's.
         """
 
-    def pieces(self, name: str, size: int,
-               tables: TableSet | None = None) -> Sequence[tuple[PieceHead, AbstractContextManager[ReadPass]]]:
-        """The pieces of a stream of tokens of `size` numbers: what each says of itself, and what reads it.
-
-        Args:
-            tables: as of `passes`.
-        """
+    def pieces(self, name: str, size: int) -> Sequence[tuple[PieceHead, OpenPiece]]:
+        """The pieces of a stream of tokens of `size` numbers: what each says of itself, and what opens it."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +72,10 @@ class PieceHead(Protocol):
     """What a piece of tokens says of itself."""
 
     @property
+    def level(self) -> int:
+        """The greater the finer."""
+
+    @property
     def scans(self) -> int:
         """Steps of the model's walk that it holds."""
 
@@ -91,6 +92,7 @@ class Piece:
     scans: int
     tokens: int
     passes: list[tuple[NDArray[np.int32], NDArray[np.uint8]]]  # (symbols, tables), 1-D
+    tables: TableSet
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,6 @@ class PieceStream:
     name: str
     size: int  # numbers of a token
     pieces: list[Piece]
-    tables: TableSet | None = None  # its own, if it does not have the model's
 
 
 @dataclass(frozen=True)

@@ -165,7 +165,11 @@ class HivaeCodec(CrossmodalCodec):
         """Pictures in display order: the key frame, then chunk after chunk."""
         assert isinstance(symbols, HivaeSymbols)
         for planes in super().reconstruct(symbols, quality, guide):
-            yield paint(self.runtime, planes, self.seen(symbols, quality), guide, int(symbols.drawn[0]) / QUARTERS)
+            yield paint(self.runtime, planes, self.seen(symbols, quality), guide, self.drawing(symbols))
+
+    def drawing(self, symbols: HivaeSymbols) -> float:
+        """How much is added of what the flow draws, 0 to 1."""
+        return int(symbols.drawn[0]) / QUARTERS
 
     def seen(self, symbols: Symbols, quality: float) -> float:
         """Quality that painters are told."""
@@ -179,11 +183,14 @@ class HivaeCodec(CrossmodalCodec):
 
     def decode_motion(self, vectors: tuple[int, int], used: list[int], read: ReadStream) -> Ints:
         """See `CrossmodalCodec`."""
-        shape, tables = (len(used), *vectors), self.fields.tables
-        with read.passes("global.vectors", (len(used), COMPONENTS, *vectors), tables) as read_pass:
-            anchors = decode_fields(shape, [0] * len(used), self.fields, read_pass)[:, 0]
-        with read.passes("detail.vectors", (len(used), BETWEEN, COMPONENTS, *vectors), tables) as read_pass:
-            return decode_fields(shape, used, self.fields, read_pass, anchors)
+        anchors = self.decode_anchors(vectors, used, read)[:, 0]
+        with read.passes("detail.vectors", (len(used), BETWEEN, COMPONENTS, *vectors), self.fields.tables) as read_pass:
+            return decode_fields((len(used), *vectors), used, self.fields, read_pass, anchors)
+
+    def decode_anchors(self, vectors: tuple[int, int], used: list[int], read: ReadStream) -> Ints:
+        """Motion fields of anchors alone, [chunks, 4, 3, h, w] for `vectors` (h, w): those of frames between are zero."""
+        with read.passes("global.vectors", (len(used), COMPONENTS, *vectors), self.fields.tables) as read_pass:
+            return decode_fields((len(used), *vectors), [0] * len(used), self.fields, read_pass)
 
     def motion_arrays(self, fields: Ints) -> dict[str, Ints]:
         """See `CrossmodalCodec`."""

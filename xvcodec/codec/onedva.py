@@ -1,34 +1,36 @@
 """Coding one GOP with the onedva family: in the loop of hivae, but its integers as tokens, any prefix of which decodes.
 
 Streams of a GOP of n chunks; H x W the padded picture:
-    global.vectors, detail.vectors, qualities, drawn    as of hivae
+    global.vectors, qualities, drawn    as of hivae
     key.cuts [1, H/16, W/16]    of every patch: a prefix of tokens does not tell which have luma
-    tokens [N, 16]              all coefficients, in planes of bits (xvcodec.codec.tokens), in pieces of SPEC.md, section 7.5
+    tokens [N, 16]              all coefficients, in planes of bits (xvcodec.codec.tokens), in pieces (SPEC.md, section 7.5):
+                                of the key frame and of anchors; then a piece of what hivae has in detail.vectors; then of
+                                frames between
 What a decoder has of the coefficients is whole only when all tokens are there; of a prefix they are the middle of what they
-may be, and pictures drift from those that the encoder predicted from.
+may be. Frames between are lost first, which nothing depends on; without the last planes of anchors pictures drift from those
+that the encoder predicted from.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from xvc_bitstream.errors import DamagedError
 
 from xvcodec.codec.crossmodal import Closed, Symbols, Told
 from xvcodec.codec.cut_maps import encode_cuts
-from xvcodec.codec.family import CodedGop, Guide, PassStream, Piece, PieceHead, PieceStream, Planes, ReadPass, ReadStream
+from xvcodec.codec.family import CodedGop, Guide, OpenPiece, PassStream, Piece, PieceHead, PieceStream, Planes, ReadStream
 from xvcodec.codec.hivae import HivaeCodec, HivaeSymbols, Searches, decode_drawn, said
 from xvcodec.codec.onedva_contexts import OnedvaContexts
-from xvcodec.codec.token_contexts import PLANES, TOKEN, Bytes, Ints
+from xvcodec.codec.token_contexts import TOKEN, Ints
 from xvcodec.codec.token_layers import latents_of, make_layers, whole_of
+from xvcodec.codec.token_pieces import Arrived, replay
 from xvcodec.codec.token_progress import Progress
-from xvcodec.codec.tokens import Asked, Walk, values
+from xvcodec.codec.tokens import CORRECTIONS, values
 from xvcodec.models.coder import KEY_PATCH, OCTAVE
 from xvcodec.models.crossmodal import CHROMA
 from xvcodec.models.weights import LoadedModel
@@ -39,6 +41,8 @@ BEST, FALL = 45.2, 0.252
 five qualities, as drawn)."""
 FARTHEST = 120.0
 """Quality that painters are told at most."""
+TOO_COARSE = 2.0
+"""Planes of bits without which nothing is drawn: on such pictures the flow does harm."""
 
 
 def error_between(planes: Planes, other: Planes) -> float:
@@ -52,7 +56,7 @@ class OnedvaSymbols(HivaeSymbols):
     """What a GOP's tokens say; `latents` have fractions where planes of bits are missing."""
 
     tokens: Ints = field(default_factory=lambda: np.zeros((0, TOKEN), np.int32))  # [N, TOKEN]
-    missing: float = 0.0  # planes of bits, about
+    missing: float = 0.0  # planes of bits of the key frame and of anchors, about
 
 
 class OnedvaCodec(HivaeCodec):
@@ -69,12 +73,9 @@ class OnedvaCodec(HivaeCodec):
     def encode(self, planes: Planes, analysis: Searches, quality: float, guide: Guide) -> CodedGop:  # type: ignore[override]
         """Code at quality (crf) 0 to 63: all tokens, or at most `guide.tokens` of them."""
         closed = self.closed(planes, analysis.best(quality), quality, guide)
-        progress = self.progress(closed)
+        ahead, progress = self.begin(closed)
         pieces = progress.pieces(progress.until(guide.tokens))
-        cuts = closed.coding.cuts
-        streams: list[PassStream | PieceStream] = [
-            *self.told(closed.told), PassStream("key.cuts", (1, *cuts.shape), encode_cuts(cuts, None)),
-            *said(analysis.drawn), PieceStream("tokens", TOKEN, pieces, self.tokens.tables)]
+        streams: list[PassStream | PieceStream] = [*ahead, *said(analysis.drawn), PieceStream("tokens", TOKEN, pieces)]
 
         def decoded() -> Planes:
             symbols = self.said(closed, pieces, analysis.drawn)
@@ -83,17 +84,20 @@ class OnedvaCodec(HivaeCodec):
 
         return CodedGop(streams, decoded)
 
-    def progress(self, closed: Closed) -> Progress:
-        """The tokens of a GOP, none of which is coded yet."""
+    def begin(self, closed: Closed) -> tuple[list[PassStream], Progress]:
+        """The streams of a GOP ahead of its tokens, and these, none of which is coded yet."""
         used, cuts = closed.told.used, closed.coding.cuts
         layers, members = make_layers(used, cuts.shape)
         latents = {kind: np.stack(each) for kind, each in closed.coding.latents.items()}
-        return Progress(layers, whole_of(layers, members, latents, used), self.tokens)
+        vectors, corrections, *qualities = self.told(closed.told)
+        whole = whole_of(layers, members, latents, used)
+        progress = Progress(layers, whole, self.tokens, corrections if any(used) else None)
+        return [vectors, *qualities, PassStream("key.cuts", (1, *cuts.shape), encode_cuts(cuts, None))], progress
 
     def said(self, closed: Closed, pieces: Sequence[Piece], drawn: int) -> OnedvaSymbols:
         """What a decoder knows that has some pieces."""
         cuts = closed.coding.cuts
-        return self._walk(closed.told, cuts[None], np.array([drawn], np.int32), _replay(pieces))
+        return self._walk(closed.told, cuts[None], np.array([drawn], np.int32), replay(pieces))
 
     @torch.inference_mode()
     def decode_symbols(self, frames: int, height: int, width: int, quality: float, read: ReadStream) -> OnedvaSymbols:
@@ -101,29 +105,24 @@ class OnedvaCodec(HivaeCodec):
         told = self.decode_told(frames, height, width, read)
         cuts = self.decode_cuts(None, (height // KEY_PATCH, width // KEY_PATCH), read)
         assert cuts is not None
-        return self._walk(told, cuts, decode_drawn(read), read.pieces("tokens", TOKEN, self.tokens.tables))
+        return self._walk(told, cuts, decode_drawn(read), read.pieces("tokens", TOKEN))
 
-    def _walk(self, told: Told, cuts: Ints, drawn: Ints, sources: Sequence[tuple[PieceHead, Any]]) -> OnedvaSymbols:
+    def decode_motion(self, vectors: tuple[int, int], used: list[int], read: ReadStream) -> Ints:
+        """Of anchors: corrections come among the tokens."""
+        return self.decode_anchors(vectors, used, read)
+
+    def _walk(self, told: Told, cuts: Ints, drawn: Ints, pieces: Sequence[tuple[PieceHead, OpenPiece]]) -> OnedvaSymbols:
         layers, members = make_layers(told.used, cuts.shape[1:])
-        walk = Walk(layers, self.tokens)
-        rows: list[Ints] = []
-        for piece, source in sources:
-            before = walk.tokens
-            with source as read:
-                kept = _Rows(read)
-                for _ in range(piece.scans):
-                    if not walk.scan(kept.take):
-                        raise DamagedError("a piece has more scans than there are")
-            if walk.tokens - before != piece.tokens:
-                raise DamagedError("a piece does not have as many tokens as it says")
-            rows += kept.rows()
+        arrived = Arrived(layers, told.fields, told.used, self.tokens, self.fields)
+        for piece, opened in pieces:
+            arrived.take(piece, opened)
         latents: dict[str, NDArray[Any]] = latents_of(layers, members, [values(layer) for layer in layers], told.used)
-        tokens = np.concatenate(rows) if rows else np.zeros((0, TOKEN), np.int32)
-        missing = (2 * PLANES - 1 - walk.level) / 2.0
-        return OnedvaSymbols(**vars(told), latents=latents, cuts=cuts, drawn=drawn, tokens=tokens, missing=missing)
+        tokens = np.concatenate([np.zeros((0, TOKEN), np.int32), *arrived.rows])
+        missing = max(0, CORRECTIONS - 1 - arrived.walk.level) / 2.0
+        return OnedvaSymbols(told.frames, arrived.fields, told.levels, latents, cuts, drawn, tokens, missing)
 
     def integers(self, symbols: Symbols) -> dict[str, Ints]:
-        """Every array of a GOP by the name of its stream."""
+        """Every array of a GOP by the name of its stream; corrections of motion have the name that they have in hivae."""
         assert isinstance(symbols, OnedvaSymbols)
         found = super().integers(symbols)
         return {name: array for name, array in found.items() if name not in self.names.values()} | {"tokens": symbols.tokens}
@@ -133,33 +132,11 @@ class OnedvaCodec(HivaeCodec):
         assert isinstance(symbols, OnedvaSymbols)
         return min(FARTHEST, super().seen(symbols, quality) + OCTAVE * symbols.missing)
 
+    def drawing(self, symbols: HivaeSymbols) -> float:
+        """How much is added of what the flow draws: nothing where too much is missing."""
+        assert isinstance(symbols, OnedvaSymbols)
+        return 0.0 if symbols.missing >= TOO_COARSE else super().drawing(symbols)
+
     def usual_error(self, quality: float) -> float:
         """Mean squared error, see `error_between`, that files of a quality (crf) have, about."""
         return float(10.0 ** ((FALL * self.nominal(quality) - BEST) / 10.0))
-
-
-class _Rows:
-    """Reads passes and keeps the rows of tokens that they make."""
-
-    def __init__(self, read: Any) -> None:
-        self._read, self._parts = read, list[Ints]()
-
-    def take(self, asked: Asked, table: Bytes) -> Ints:
-        found: Ints = self._read(table)
-        if asked.part is not None:
-            self._parts.append(found.reshape(asked.patches.size, -1))
-        return found
-
-    def rows(self) -> list[Ints]:
-        """Tokens, [n, TOKEN] each."""
-        substeps = TOKEN // self._parts[0].shape[1] if self._parts else 1
-        return [np.concatenate(self._parts[at : at + substeps], axis=1) for at in range(0, len(self._parts), substeps)]
-
-
-def _replay(pieces: Sequence[Piece]) -> list[tuple[Piece, AbstractContextManager[ReadPass]]]:
-    """Pieces that were just coded, as `ReadStream.pieces` gives them."""
-    def source(piece: Piece) -> ReadPass:
-        symbols = iter([symbols for symbols, _ in piece.passes])
-        return lambda table: next(symbols)
-
-    return [(piece, nullcontext(source(piece))) for piece in pieces]

@@ -102,9 +102,9 @@ class TokenContexts:
         except UsageError as error:
             raise ValueError(str(error)) from None
 
-    def of_flags(self, kind: int, token: int, level: int, spot: int, features: Ints) -> Bytes:
+    def of_flags(self, kind: int, token: int, depth: int, spot: int, features: Ints) -> Bytes:
         """Tables of flags of one scan, given features [n, FLAG_FEATURES] -> [n]."""
-        rows = (kind * MOST + token, (kind * 2 * PLANES + level) * SPOTS + spot)
+        rows = (kind * MOST + token, (kind * 2 * PLANES + depth) * SPOTS + spot)
         return self.flags.tables(features, *(np.full(len(features), each) for each in rows))
 
     def of_signs(self, kind: int, token: int, plane: int, spot: int, part: slice, states: NDArray[np.intp],

@@ -55,15 +55,21 @@ class Layer:
         self.active = [np.zeros(0, np.intp) for _ in range(tokens)]  # patches whose token is known, by token
 
     @property
+    def between(self) -> bool:
+        """Whether it is of frames between anchors."""
+        return self.kind >= KINDS.index("frame")
+
+    @property
     def padded(self) -> tuple[NDArray[np.uint8], NDArray[np.int16]]:
         """`sizes` and `sums`, one row a place."""
         return self.sizes.reshape(-1, *self.sizes.shape[3:]), self.sums.reshape(-1, self.sums.shape[3])
 
-    def note(self, patches: NDArray[np.intp], token: int, scale: int = 1) -> None:
-        """Bring contexts of some tokens up to date; `scale` is 2 where a new plane has begun."""
+    def note(self, patches: NDArray[np.intp], token: int, plane: int) -> None:
+        """Bring contexts of some tokens up to date: their sizes in units of a plane's threshold, rounded down."""
         self.filled = True
         sizes, sums = self.padded
-        capped = np.minimum(self.known[patches, token] * scale, TOP)
+        finer = self.plane[patches, token, None].astype(np.int32) - plane  # 1 when a plane begins; less than 0 once complete
+        capped = np.minimum(self.known[patches, token] << np.maximum(finer, 0) >> np.maximum(-finer, 0), TOP)
         sizes[self.inner[patches], token] = capped
         sums[self.inner[patches], token] = np.minimum(capped.sum(1), SUM_TOP)
 

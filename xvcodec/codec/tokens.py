@@ -1,8 +1,9 @@
 """Walking over the tokens of a GOP in the order of coding: the same steps for coding and for decoding, integers only.
 
-The order follows from what is known: plane after plane of bits; of each plane first the tokens that are known or likely
-(the table of their flag is at least LIKELY), in all pictures from the key frame to the frames between, then the others. So
-any prefix is a coarser description, in about the order of what a bit buys.
+All bits of the key frame and of anchors come first, on which everything else depends, then those of frames between. Within
+both groups the order follows from what is known: plane after plane of bits; of each plane first the tokens that are known
+or likely (the table of their flag is at least LIKELY), in all pictures, then the others. So any prefix is a coarser
+description, in about the order of what a bit buys.
 """
 
 from __future__ import annotations
@@ -36,9 +37,14 @@ Take = Callable[["Asked", Bytes], Ints]
 """(what is asked, tables [n]) -> symbols int32 [n]."""
 
 
-def plane_of(level: int) -> int:
+CORRECTIONS = 2 * PLANES
+"""Level of the corrections of motion, which stand behind all scans of the key frame and of anchors, levels 0 to 31, and
+ahead of those of frames between, levels 33 to 64."""
+
+
+def plane_of(depth: int) -> int:
     """The plane of bits of a scan."""
-    return PLANES - 1 - level // 2
+    return PLANES - 1 - depth // 2
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,7 @@ class Asked:
     layer: Layer
     patches: NDArray[np.intp]  # [n]; [] for whether any token of a scan is flagged
     token: int
-    level: int
+    depth: int  # 2 a plane, 0 to 31
     spot: int  # of all patches, see `Layer.spot`
     part: slice | None  # None for flags
     rest: NDArray[np.intp] | None = None  # the scan's patches, where only their common flag is asked for
@@ -58,7 +64,7 @@ class Asked:
     @property
     def plane(self) -> int:
         """Of bits."""
-        return plane_of(self.level)
+        return plane_of(self.depth)
 
 
 class Walk:
@@ -68,17 +74,26 @@ class Walk:
         self.layers, self.contexts = layers, contexts
         self.tokens = 0  # sent so far
         self.level = 0  # of the last scan: greater for finer ones
+        self.depth = 0  # of the last scan, in its group
         self.scans = self._scans()
+        self._anchors = 2 * PLANES * sum(layer.shape[3] for layer in layers if not layer.between)  # scans that are left
         self._likely: dict[tuple[int, int], NDArray[np.bool_]] = {}
+
+    @property
+    def anchored(self) -> bool:
+        """Whether all tokens of the key frame and of anchors are there."""
+        return self._anchors <= 0
 
     def _scans(self) -> Iterator[tuple[int, int, int, int]]:
         """Plane, phase, layer and token of every scan."""
-        for plane in reversed(range(PLANES)):
-            self._halve()
-            for phase in (0, 1):
-                for number, layer in enumerate(self.layers):
-                    for token in range(layer.shape[3]):
-                        yield plane, phase, number, token
+        for between in (False, True):
+            group = [number for number, layer in enumerate(self.layers) if layer.between == between]
+            for plane in reversed(range(PLANES)) if group else ():
+                self._begin(plane)
+                for phase in (0, 1):
+                    for number in group:
+                        for token in range(self.layers[number].shape[3]):
+                            yield plane, phase, number, token
 
     def scan(self, take: Take) -> bool:
         """Code or decode the next scan; False when there is none left. DamagedError for symbols that there are not."""
@@ -86,8 +101,10 @@ class Walk:
         if found is None:
             return False
         plane, phase, number, token = found
-        self.level = 2 * (PLANES - 1 - plane) + phase
         layer = self.layers[number]
+        self._anchors -= not layer.between
+        self.depth = 2 * (PLANES - 1 - plane) + phase
+        self.level = self.depth + (CORRECTIONS + 1 if layer.between else 0)
         if not phase:
             everything = np.arange(len(layer.inner))
             likely = self._tables(layer, token, 0, self._features(layer, token, everything)) >= LIKELY
@@ -104,17 +121,17 @@ class Walk:
             here, again = (patches[layer.spot[patches] == spot] for patches in (new, old))
             if here.size:
                 features = self._features(layer, token, here)
-                asked = Asked(layer, here, token, self.level, spot, None, None, features)
+                asked = Asked(layer, here, token, self.depth, spot, None, None, features)
                 here = here[take(asked, self._tables(layer, token, spot, features)) != 0]
             self._coefficients(layer, token, spot, again, here, take)
         return True
 
-    def _halve(self) -> None:
-        """Begin a plane: contexts count sizes in units of half the threshold."""
+    def _begin(self, plane: int) -> None:
+        """Begin a plane: contexts count sizes in units of its threshold, also those of anchors that are complete."""
         for layer in self.layers:
             for token, patches in enumerate(layer.active):
                 if patches.size:
-                    layer.note(patches, token, 2)
+                    layer.note(patches, token, plane)
 
     def _features(self, layer: Layer, token: int, patches: NDArray[np.intp]) -> Ints:
         """What is known around the tokens of some patches, [n, FLAG_FEATURES]."""
@@ -145,7 +162,7 @@ class Walk:
                 yield mine, its, its.inner[patches[mine] + (place - number) * area]
 
     def _tables(self, layer: Layer, token: int, spot: int, features: Ints) -> Bytes:
-        return self.contexts.of_flags(layer.kind, token, self.level, spot, features)
+        return self.contexts.of_flags(layer.kind, token, self.depth, spot, features)
 
     def _any(self, layer: Layer, token: int, new: NDArray[np.intp], take: Take) -> bool:
         """Whether any of some tokens, which are unlikely to, reaches the threshold."""
@@ -153,13 +170,13 @@ class Walk:
             return False
         known = sum(active.size for active in layer.active)
         richness = 0 if not known else 1 if known * 16 < new.size else 2
-        asked = Asked(layer, new[:0], token, self.level, 0, None, new, state=np.full(1, richness))
+        asked = Asked(layer, new[:0], token, self.depth, 0, None, new, state=np.full(1, richness))
         return bool(take(asked, self.contexts.scans[layer.kind, richness : richness + 1])[0])
 
     def _coefficients(self, layer: Layer, token: int, spot: int, old: NDArray[np.intp], flagged: NDArray[np.intp],
                       take: Take) -> None:
         """The coefficients of some tokens that were known, and of some that are new."""
-        patches, plane = np.concatenate((old, flagged)), plane_of(self.level)
+        patches, plane = np.concatenate((old, flagged)), plane_of(self.depth)
         if not patches.size:
             return
         self.tokens += patches.size
@@ -183,7 +200,7 @@ class Walk:
             signs = contexts.of_signs(kind, token, plane, spot, part, state, features) + np.uint8(CHANCES)
             later = contexts.bits[kind, np.minimum(known >> 2, BITS - 1)]
             table = np.where(known > 0, later, signs)
-            asked = Asked(layer, patches, token, self.level, spot, part, None, features, state)
+            asked = Asked(layer, patches, token, self.depth, spot, part, None, features, state)
             found = take(asked, table.reshape(-1)).reshape(known.shape)
             if ((found < -1) | (found > 1)).any():  # escapes: sizes would leave what contexts count to
                 raise DamagedError("a token has a symbol that there is not: the file is damaged")
@@ -192,7 +209,7 @@ class Walk:
             layer.signs[patches, token, part] = np.where(fresh, found, layer.signs[patches, token, part])
             state = np.where((state == 1) & fresh.any(1), 2, state)
             own = np.minimum(own + np.abs(found).sum(1), SUM_TOP)
-        layer.note(patches, token)
+        layer.note(patches, token, plane)
         layer.active[token] = np.concatenate((layer.active[token], flagged)) if flagged.size else layer.active[token]
 
     def _around(self, layer: Layer, here: NDArray[np.intp], token: int, part: slice) -> tuple[Ints, Ints]:

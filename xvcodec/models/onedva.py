@@ -15,7 +15,7 @@ from xvcodec.models.crossmodal import FAST
 from xvcodec.models.hivae import Hivae, HivaeConfig
 from xvcodec.models.painter import Painter, PainterConfig
 
-EDITION = 4
+EDITION = 5
 """Of how a GOP's integers are written, which weights name: what another edition wrote is refused, not misread."""
 
 

@@ -70,7 +70,7 @@ class Survey:
         assert asked.features is not None
         if asked.part is None or known is None:
             self._keep("flags", asked.features, np.full(symbols.size, kind * MOST + token),
-                       np.full(symbols.size, (kind * 2 * PLANES + asked.level) * SPOTS + asked.spot), symbols != 0)
+                       np.full(symbols.size, (kind * 2 * PLANES + asked.depth) * SPOTS + asked.spot), symbols != 0)
             return
         found = (symbols != 0).reshape(known.shape)
         for value in (0, 1):

@@ -42,7 +42,7 @@ class OnedvaTask(PainterTask):
             quality = float(rng.uniform(*QUALITIES))
             analysis = codec.analyse(planes, quality, guide, str(rng.choice(TUNES)))
             closed = codec.closed(planes, analysis.best(quality), quality, guide)
-            progress = codec.progress(closed)
+            _, progress = codec.begin(closed)
             whole = progress.until()
             tokens = sum(scan.tokens for scan in progress.scans[:whole])
             found = []

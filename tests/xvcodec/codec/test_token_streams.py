@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from test_tokens import CONTEXTS, Latents, coded, exactly, latents, wild
+from test_tokens import CONTEXTS, Latents, coded, exactly, latents, motion, wild
 
+from xvcodec.codec.family import Piece
 from xvcodec.codec.token_contexts import TokenContexts
 from xvcodec.models.transform import frequencies
 
@@ -29,11 +31,14 @@ def spot_of(place: Place) -> int:
 
 
 class Plain:
-    """Reads tokens from the passes of scans."""
+    """Reads tokens from pieces."""
 
-    def __init__(self, used: list[int], grid: tuple[int, int], contexts: TokenContexts,
-                 passes: list[tuple[np.ndarray, np.ndarray]]) -> None:
-        self.used, self.grid, self.contexts, self.passes = used, grid, contexts, iter(passes)
+    def __init__(self, used: list[int], grid: tuple[int, int], contexts: TokenContexts, pieces: list[Piece]) -> None:
+        self.used, self.grid, self.contexts, self.pieces = used, grid, contexts, pieces
+        self.passes: Iterator[tuple[np.ndarray, np.ndarray]] = iter(())
+        self.left = self.rows = 0  # scans and tokens of the piece that are still to come
+        self.level = self.last_level = 0  # of the scan, and of the piece
+        self.corrections: list[Piece] = []
         chunks, between = len(used), [chunk for chunk, count in enumerate(used, 1) if count]
         self.layers = [(0, 24, [("key", 0, 0)])]
         for d in (64, 32, 16, 8, 4, 2, 1):
@@ -84,18 +89,39 @@ class Plain:
         network = getattr(self.contexts, name)
         return int(exactly(network, np.array([features], np.int32), np.array([place]), np.array([state]))[0])
 
+    def begin(self, level: int) -> None:
+        """A scan comes, or, at level 32, corrections do: in the next piece, where one ends."""
+        if not self.left:
+            self.end()
+            piece = self.pieces.pop(0)
+            self.left, self.rows, self.last_level = piece.scans, piece.tokens, piece.level
+            self.corrections += [piece] if level == 32 else []
+            self.passes = iter([] if level == 32 else piece.passes)
+        self.left, self.level = self.left - (level != 32), level
+
+    def end(self) -> None:
+        """A piece had all that it says."""
+        assert not self.left and not self.rows and self.level == self.last_level and next(self.passes, None) is None
+
     def decode(self) -> None:
         taken: set[tuple[Place, int]] = set()
-        for plane in reversed(range(16)):
-            for key in self.size:
-                self.size[key] *= 2
-            taken.clear()
-            for phase in (0, 1):
-                for kind, tokens, pictures in self.layers:
-                    for token in range(tokens if pictures else 0):
-                        self.seen = defaultdict(int, self.size)
-                        self.scan(plane, phase, kind, token, tokens, pictures, taken)
-        assert next(self.passes, None) is None
+        complete: dict[tuple[Place, int], int] = {}
+        for first, group in ((0, (0, 1, 2)), (33, (3, 4))):
+            if first and any(self.used):
+                self.begin(32)
+            for plane in reversed(range(16)):
+                for key in self.size:
+                    self.size[key] = complete[key] >> plane if key in complete else 2 * self.size[key]
+                taken.clear()
+                for phase in (0, 1):
+                    for kind, tokens, pictures in self.layers:
+                        for token in range(tokens if pictures and kind in group else 0):
+                            self.begin(first + 2 * (15 - plane) + phase)
+                            self.seen = defaultdict(int, self.size)
+                            self.scan(plane, phase, kind, token, tokens, pictures, taken)
+            complete = dict(self.size)
+        self.end()
+        assert not self.pieces
 
     def scan(self, plane: int, phase: int, kind: int, token: int, tokens: int, pictures: list[tuple[str, int, int]],
              taken: set[tuple[Place, int]]) -> None:
@@ -156,6 +182,7 @@ class Plain:
                         state[place] = 2 if state[place] else 0
                     self.size[place, channel] += abs(symbol)
                     own[place] = min(60, own[place] + abs(symbol))
+        self.rows -= len(rows)
         for place in rows:
             self.last[place, token] = plane
 
@@ -170,14 +197,16 @@ def latent_of(place: Place, channel: int, given: Latents, used: list[int]) -> in
     return int(given["between"][sum(count > 0 for count in used[: k - 1]), 3 * channel + time, y, x])
 
 
+@pytest.mark.parametrize("used", [[1, 0, 2], [0]], ids=str)
 @pytest.mark.parametrize("contexts", [CONTEXTS, wild()], ids=["formula", "wild"])
-def test_a_plain_decoder_reads_the_same(contexts: TokenContexts) -> None:
-    used, grid = [1, 0, 2], (1, 1)
+def test_a_plain_decoder_reads_the_same(contexts: TokenContexts, used: list[int]) -> None:
+    grid = (1, 1)
     given = latents(used, grid, 11, 4.0, 0.97)
-    progress = coded(used, grid, given, contexts)
-    progress.until()
-    plain = Plain(used, grid, contexts, [one for scan in progress.scans for one in scan.passes])
+    corrections = motion(10) if any(used) else None
+    progress = coded(used, grid, given, contexts, corrections)
+    plain = Plain(used, grid, contexts, progress.pieces(progress.until()))
     plain.decode()
+    assert [each.passes for each in plain.corrections] == [each.passes for each in [corrections] if each]
     for _, tokens, pictures in plain.layers:
         for place in plain.patches(pictures) if pictures else ():
             for channel in range(16 * tokens):

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from xvc_bitstream.errors import DamagedError
 
+from xvcodec.codec.family import PassStream
 from xvcodec.codec.field_network import BIAS, ENTRY, INNER, LOGARITHMS, TOP, UNIT, WIDTH
 from xvcodec.codec.field_network import LARGEST as COUNTED
 from xvcodec.codec.token_contexts import (
@@ -22,13 +23,14 @@ from xvcodec.codec.token_contexts import (
     SIGN_FEATURES,
     SIZES,
     SPOTS,
+    TOKEN,
     TokenContexts,
     nearest,
 )
 from xvcodec.codec.token_layers import Layer, latents_of, make_layers, whole_of
 from xvcodec.codec.token_network import CHANCES, TokenNetwork
 from xvcodec.codec.token_progress import PIECE_BITS, Progress
-from xvcodec.codec.tokens import MIDDLE, Asked, Walk, values
+from xvcodec.codec.tokens import CORRECTIONS, MIDDLE, Asked, Walk, values
 from xvcodec.models.crossmodal import BETWEEN
 
 CONTEXTS = TokenContexts.default()
@@ -49,9 +51,10 @@ def latents(used: list[int], grid: tuple[int, int], seed: int, size: float = 3.0
             for kind, shape in shapes.items()}
 
 
-def coded(used: list[int], grid: tuple[int, int], given: Latents, contexts: TokenContexts = CONTEXTS) -> Progress:
+def coded(used: list[int], grid: tuple[int, int], given: Latents, contexts: TokenContexts = CONTEXTS,
+          corrections: PassStream | None = None) -> Progress:
     layers, members = make_layers(used, grid)
-    return Progress(layers, whole_of(layers, members, given, used), contexts)
+    return Progress(layers, whole_of(layers, members, given, used), contexts, corrections)
 
 
 def replayed(used: list[int], grid: tuple[int, int], progress: Progress, count: int,
@@ -120,7 +123,7 @@ def test_everything_comes_back(used: list[int], contexts: TokenContexts) -> None
     progress = coded(used, (1, 2), given, contexts)
     back = replayed(used, (1, 2), progress, progress.until(), contexts)
     assert all(np.array_equal(back[kind], each) for kind, each in given.items())
-    assert not progress.more() and len({scan.level for scan in progress.scans}) == 2 * PLANES
+    assert not progress.more() and len({scan.level for scan in progress.scans}) == 2 * PLANES * (1 + any(used))
 
 
 def test_nothing_comes_back_as_nothing() -> None:
@@ -138,9 +141,11 @@ def test_any_prefix_comes_back_as_near_as_it_says(used: list[int], seed: int, pa
     given = latents(used, (1, 1), seed, 12.0)
     progress = coded(used, (1, 1), given)
     count = max(1, int(progress.until() * part))
-    back = replayed(used, (1, 1), progress, count)
-    step = 2.0 ** (PLANES - progress.scans[count - 1].level // 2)  # twice the threshold: the plane may have begun
+    back, last = replayed(used, (1, 1), progress, count), progress.scans[count - 1].level
+    whole = last > CORRECTIONS  # of key frame and anchors; of frames between the planes have begun
     for kind, each in given.items():
+        depth = max(0, last - CORRECTIONS - 1) if kind == "between" else last
+        step = 1.0 if whole and kind != "between" else 2.0 ** (PLANES - depth // 2)  # twice the threshold, or nothing is off
         assert np.abs(back[kind] - each).max(initial=0) < step and (back[kind] * each >= 0).all()
 
 
@@ -152,14 +157,15 @@ def test_error_falls_from_plane_to_plane() -> None:
     levels = [scan.level for scan in progress.scans]
     assert levels == sorted(levels)
     errors = []
-    for count in (*(levels.index(level) for level in range(18, 32, 2)), whole):
+    planes = [first + 2 * plane for first in (18, CORRECTIONS + 19) for plane in range(7)]
+    for count in (*(levels.index(level) for level in planes), whole):
         back = replayed(used, grid, progress, count)
         errors.append(sum(float(np.square(back[kind] - each).sum()) for kind, each in given.items()))
     assert all(later < earlier for earlier, later in pairwise(errors)) and errors[-1] == 0.0
 
 
 def test_likely_tokens_come_first() -> None:
-    """Of a plane: what is known or likely in all layers, then, where there are any, the others."""
+    """Of a plane: what is known or likely in all layers of a group, then, where there are any, the others."""
     progress = coded([3, 0, 2], (2, 3), latents([3, 0, 2], (2, 3), 1))
     walk, truth, seen = Walk(progress.walk.layers, CONTEXTS), progress.truth, []
     for layer in walk.layers:
@@ -167,7 +173,7 @@ def test_likely_tokens_come_first() -> None:
 
     def take(asked: Asked, table: np.ndarray) -> np.ndarray:
         if asked.part is None and asked.rest is None:
-            seen.append((asked.level % 2, int(table.min()), int(table.max())))
+            seen.append((asked.depth % 2, int(table.min()), int(table.max())))
         return truth(asked)
 
     while walk.scan(take):
@@ -184,7 +190,7 @@ def test_later_spots_see_earlier_ones_of_the_scan() -> None:
     walk, truth = progress.walk, progress.truth
 
     def take(asked: Asked, table: np.ndarray) -> np.ndarray:
-        if asked.rest is None and not asked.token and asked.level == 2 * PLANES - 1:
+        if asked.rest is None and not asked.token and asked.depth == 2 * PLANES - 1:
             assert (asked.layer.spot[asked.patches] == asked.spot).all() and asked.features is not None
             if asked.part is None:
                 flags[asked.spot] = asked.patches.tolist(), asked.features[:, :2].tolist()
@@ -241,16 +247,66 @@ def test_no_more_tokens_than_asked() -> None:
     assert counts[-1] == len(progress.scans) == progress.until(10**9)
 
 
-def test_pieces_hold_all_scans() -> None:
-    progress = coded([3], (2, 3), latents([3], (2, 3), 2))
+def motion(bits: int) -> PassStream:
+    """Corrections that take about so many bits."""
+    return PassStream("", (bits,), [(np.ones(bits, np.int32), np.full(bits, nearest(np.array([0.5]))[0]))], CONTEXTS.tables)
+
+
+@pytest.mark.parametrize("size", [10, 20_000])
+def test_pieces_hold_all_scans(size: int) -> None:
+    """And, between those of anchors and of frames between, the corrections in a piece of their own."""
+    progress = coded([3], (2, 3), latents([3], (2, 3), 2), corrections=motion(size))
     count = progress.until()
     pieces = progress.pieces(count)
-    assert sum(piece.scans for piece in pieces) == count and len(pieces) > 3
+    assert sum(piece.scans for piece in pieces) == count - 1 and len(pieces) > 3
     assert sum(piece.tokens for piece in pieces) == sum(scan.tokens for scan in progress.scans)
     levels = [piece.level for piece in pieces]
-    assert levels == sorted(levels) and levels[-1] == 2 * PLANES - 1
-    bits = sum(scan.bits for scan in progress.scans) / len(pieces)
+    assert levels == sorted(levels) and levels[-1] == 2 * CORRECTIONS
+    at = levels.index(CORRECTIONS)
+    assert levels[at - 1] == CORRECTIONS - 1 and levels[at + 1] > CORRECTIONS
+    assert (pieces[at].scans, pieces[at].tokens, [each.size for each, _ in pieces[at].passes]) == (0, 0, [size])
+    bits = sum(scan.bits for scan in progress.scans if scan.level != CORRECTIONS) / (len(pieces) - 1)
     assert 0.5 * PIECE_BITS < bits < 2 * PIECE_BITS
+
+
+def test_corrections_come_with_the_last_token_of_anchors() -> None:
+    progress = coded([3], (1, 1), latents([3], (1, 1), 1), corrections=motion(100))
+    progress.until()
+    levels = [scan.level for scan in progress.scans]
+    anchors = sum(scan.tokens for scan in progress.scans if scan.level < CORRECTIONS)
+    few, enough = (progress.scans[: progress.until(tokens)] for tokens in (anchors - 1, anchors))
+    assert max(scan.level for scan in few) < CORRECTIONS <= max(scan.level for scan in enough)
+    assert levels.count(CORRECTIONS) == 1 and sum(scan.tokens for scan in enough) == anchors
+
+
+def test_contexts_see_complete_anchors_in_units_of_the_plane() -> None:
+    given = latents([1], (1, 1), 3, 40.0)
+    progress, seen = coded([1], (1, 1), given), {}
+    walk, truth = progress.walk, progress.truth
+
+    def take(asked: Asked, table: np.ndarray) -> np.ndarray:
+        if KINDS[asked.layer.kind] == "frame":
+            assert walk.anchored and asked.layer.between
+            seen[asked.plane] = walk.layers[1].padded[0][walk.layers[1].inner].copy()
+        return truth(asked)
+
+    while walk.scan(take):
+        pass
+    whole = np.abs(given["anchor"][0]).reshape(6, TOKEN, -1).transpose(2, 0, 1)
+    assert len(seen) == PLANES and all(np.array_equal(its, np.minimum(whole >> plane, 15)) for plane, its in seen.items())
+
+
+def test_anchors_do_not_depend_on_frames_between() -> None:
+    used, grid = [3, 0, 2], (1, 2)
+    given = latents(used, grid, 4)
+    other = given | {"between": latents(used, grid, 9)["between"]}
+    passes = []
+    for each in (given, other):
+        progress = coded(used, grid, each)
+        progress.until()
+        passes.append([one for scan in progress.scans if scan.level < CORRECTIONS for one in scan.passes])
+    same = [np.array_equal(a, b) for one, two in zip(*passes, strict=True) for a, b in zip(one, two, strict=True)]
+    assert same and all(same)
 
 
 def test_what_is_taken_for_a_coefficient_lies_in_its_interval() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from onedva_models import OPTIONS, TORCH, alike, clip, weights
-from xvc_bitstream import BitstreamError, Reader, Writer, pieces
+from xvc_bitstream import BitstreamError, DamagedError, Reader, Writer, pieces
 from xvc_bitstream import UsageError as BitstreamUsageError
 
 import xvcodec
@@ -19,6 +20,7 @@ from xvcodec.codec.measure import mean_psnr
 from xvcodec.codec.onedva import OnedvaCodec, error_between
 from xvcodec.codec.session import Session
 from xvcodec.codec.slow import refine
+from xvcodec.codec.tokens import CORRECTIONS
 from xvcodec.codec.trial import Coded, Trial
 from xvcodec.errors import UsageError, XvcError
 from xvcodec.media import Frame, open_video
@@ -90,6 +92,86 @@ def test_sizes(width: int, height: int, count: int, tiny: Path, tmp_path: Path) 
     made = frames(tmp_path / "out.xvc", tiny)
     assert len(made) == count and made[0].shape == (height, width)
     assert result.psnr is not None and result.psnr > 28.0
+
+
+def cut_at(coded: Path, target: Path, level: int, rest: int = 0) -> Path:
+    """The file's first GOP with pieces below a level, `rest` bytes of those that follow, and no end."""
+    with Reader.open(coded) as reader:
+        gop, place = reader.gop(0), reader.entries[0]
+        kept = [piece for piece in pieces.pieces_of(gop) if piece.level < level]
+    whole = pieces.join(pieces.pieces_of(gop)).payload
+    end = place.offset + place.size - 4 - len(whole) + len(pieces.join(kept).payload) + rest  # its CRC stands last
+    target.write_bytes(coded.read_bytes()[:end])
+    return target
+
+
+def test_corrections_of_motion_are_lost_before_anchors(coded: Path, tiny: Path, tmp_path: Path) -> None:
+    """Frames 0, 2 and 5 are the key frame and anchors; a file may be cut in the midst of the corrections."""
+    whole, between = frames(coded, tiny)[:6], []
+    with Reader.open(coded) as reader:
+        found = pieces.pieces_of(reader.gop(0))
+    motion = next(piece for piece in found if piece.level == CORRECTIONS)
+    assert (motion.scans, motion.tokens) == (0, 0) and motion.payload and found[-1].level > CORRECTIONS
+    for level, rest in ((CORRECTIONS, 0), (CORRECTIONS, len(motion.payload) // 2), (CORRECTIONS + 1, 0)):
+        made = frames(cut_at(coded, tmp_path / "cut.xvc", level, rest), tiny)
+        assert len(made) == 6 and all(np.array_equal(made[at], whole[at]) for at in (0, 2, 5))
+        between.append(made[1])
+    assert np.array_equal(between[0], between[1]) and not np.array_equal(between[0], between[2])
+    assert not np.array_equal(between[2], whole[1])
+    made = frames(cut_at(coded, tmp_path / "cut.xvc", CORRECTIONS - 2), tiny)
+    assert not np.array_equal(made[5], whole[5])
+
+
+Change = Callable[[list[pieces.Piece], int], list[pieces.Piece]]
+CHANGES: dict[str, Change] = {
+    "a scan": lambda all_, at: [*all_[:at], replace(all_[at], scans=1), *all_[at + 1 :]],
+    "a token": lambda all_, at: [*all_[:at], replace(all_[at], tokens=1), *all_[at + 1 :]],
+    "twice": lambda all_, at: [*all_[: at + 1], *all_[at:]],
+    "none": lambda all_, at: [*all_[:at], *all_[at + 1 :]],
+    "too early": lambda all_, at: [*all_[: at - 1], all_[at]],
+    "levels that fall": lambda all_, at: [all_[at], *all_[:at]],
+    "another level": lambda all_, at: [*all_[: at + 1], *(replace(each, level=99) for each in all_[at + 1 :])],
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_strange_corrections_are_damage(change: str, coded: Path, tiny: Path, tmp_path: Path) -> None:
+    with Reader.open(coded) as reader:
+        gop, header = reader.gop(0), reader.header
+    found = pieces.pieces_of(gop)
+    at = [piece.level for piece in found].index(CORRECTIONS)
+    stream = pieces.join(CHANGES[change](found, at))
+    with (tmp_path / "broken.xvc").open("wb") as sink, Writer(sink, header) as writer:
+        writer.gop(replace(gop, streams=tuple(stream if each.name == "tokens" else each for each in gop.streams)))
+    with pytest.raises(DamagedError, match="GOP 0"):
+        frames(tmp_path / "broken.xvc", tiny)
+
+
+def test_corrections_where_nothing_lies_between_are_damage(tiny: Path, tmp_path: Path) -> None:
+    xvcodec.encode(clip(tmp_path / "in.mkv", 33, 17, 1), tmp_path / "one.xvc", replace(OPTIONS, model=str(tiny)))
+    with Reader.open(tmp_path / "one.xvc") as reader:
+        gop, header = reader.gop(0), reader.header
+    found = pieces.pieces_of(gop)
+    assert found[-1].level == CORRECTIONS - 1
+    stream = pieces.join([*found, pieces.Piece(CORRECTIONS, 0, 0, b"")])
+    with (tmp_path / "broken.xvc").open("wb") as sink, Writer(sink, header) as writer:
+        writer.gop(replace(gop, streams=tuple(stream if each.name == "tokens" else each for each in gop.streams)))
+    with pytest.raises(DamagedError, match="there are none"):
+        frames(tmp_path / "broken.xvc", tiny)
+
+
+def test_decoders_read_as_many_tokens_as_encoders_were_told(tiny: Path, tmp_path: Path) -> None:
+    """Corrections are there once all tokens of key frame and anchors are."""
+    source, anchors = clip(tmp_path / "in.mkv", 33, 17, 6), 0
+    for more in (10**6, -1, 0):
+        tokens = anchors + more
+        xvcodec.encode(source, tmp_path / "few.xvc", replace(OPTIONS, model=str(tiny), tokens=tokens, crf=None))
+        with Reader.open(tmp_path / "few.xvc") as reader:
+            found = pieces.pieces_of(reader.gop(0))
+        anchors = sum(piece.tokens for piece in found if piece.level < CORRECTIONS) if more > 0 else anchors
+        assert (CORRECTIONS in [piece.level for piece in found]) == (more >= 0)
+        whole, again = (frames(tmp_path / "few.xvc", tiny, **each) for each in ({}, {"tokens": tokens}))
+        assert all(np.array_equal(a, b) for a, b in zip(whole, again, strict=True))
 
 
 def test_tokens_fix_the_length(source: Path, tiny: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from onedva_models import alike, model
 from xvcodec.codec.analysis import analyse
 from xvcodec.codec.family import Guide, Planes
 from xvcodec.codec.onedva import OnedvaCodec
-from xvcodec.codec.token_contexts import PLANES
+from xvcodec.codec.tokens import CORRECTIONS
 from xvcodec.families import family
 from xvcodec.models.coder import OCTAVE, nominal_step, quality_of
 from xvcodec.models.weights import load_model
@@ -53,20 +53,22 @@ def test_painters_are_told_how_much_is_missing(tiny: Path) -> None:
     guide = Guide(torch.zeros(1, 0, 96), torch.zeros(1, 0))
     analysis = analyse(planes.luma, codec.nominal(50.0), codec.between(50.0), False)
     closed = codec.closed(planes, analysis, 50.0, guide)
-    progress, told = codec.progress(closed), []
+    (_, progress), told = codec.begin(closed), []
     whole = progress.until()
-    tokens = sum(scan.tokens for scan in progress.scans[:whole])
-    for part in (1, 3, 10):
-        scans = progress.until(tokens // part)
-        symbols = codec.said(closed, progress.pieces(scans), 0)
+    tokens = sum(scan.tokens for scan in progress.scans if scan.level < CORRECTIONS)  # of key frame and anchors
+    for some in (None, tokens, tokens // 2, tokens // 10):
+        scans = progress.until(some)
+        symbols = codec.said(closed, progress.pieces(scans), 3)
         told.append(codec.seen(symbols, 50.0))
-        halves = 2 * PLANES - 1 - progress.scans[scans - 1].level  # phases that are missing
+        halves = max(0, CORRECTIONS - 1 - progress.scans[scans - 1].level)  # phases that are missing
         assert told[-1] == pytest.approx(min(120.0, codec.nominal(50.0) + OCTAVE * halves / 2))
-    assert codec.nominal(50.0) == told[0] < told[1] < told[2]
+        assert codec.drawing(symbols) == (0.75 if halves < 4 else 0.0)
+    assert codec.nominal(50.0) == told[0] == told[1] < told[2] < told[3] and halves >= 4
     assert codec.seen(codec.said(closed, progress.pieces(1), 0), 50.0) == 120.0  # hardly anything is there
     truth = {kind: np.stack(each) for kind, each in closed.coding.latents.items()}
     symbols = codec.said(closed, progress.pieces(whole), 0)
     assert all(np.array_equal(symbols.latents[kind], each) for kind, each in truth.items())
+    assert np.array_equal(symbols.fields, closed.told.fields)
 
 
 def test_the_usual_error_grows_with_crf(tiny: Path) -> None:
