@@ -88,11 +88,11 @@ def _window(plane: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=8)
-def frequency_weights(patch: int, pictures: int) -> Floats:
+def frequency_weights(patch: int, pictures: int, power: float = FREQUENCIES) -> Floats:
     """What squared errors of coefficients count, [L], at most 1: every halving of the resolution loses high frequencies."""
     _, down, right = frequencies(patch).numpy().T * (math.pi / patch)
     passed, total = np.ones_like(down), np.zeros_like(down)
     for number, share in enumerate(SHARES):
         total += share * passed
         passed *= (np.cos(down * 2.0**number / 2) * np.cos(right * 2.0**number / 2)) ** 2
-    return np.repeat((total / total.max()) ** FREQUENCIES, pictures).astype(np.float32)
+    return np.repeat((total / total.max()) ** power, pictures).astype(np.float32)

@@ -1,6 +1,7 @@
-"""MS-SSIM of luma as a loss and for choices of the encoder (Wang et al., 2003), as in `xvcodec.metrics.msssim`.
+"""How luma differs from what it should be, as a loss and for choices of the encoder: in structure, and in texture.
 
-Windows and scales are the same; shares are summed, not multiplied.
+Structure is MS-SSIM's (Wang et al., 2003), as in `xvcodec.metrics.msssim`: windows and scales are the same; shares are
+summed, not multiplied. Texture is how much fine detail there is, wherever exactly, as x264's psychovisual decisions have it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ SHARES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """What each scale counts, the finest first."""
 WINDOW, DEVIATION = 11, 1.5
 """Side and standard deviation of the Gaussian window, pixels."""
+SQUARE, FAINT = 16, (2.0 / 255) ** 2
+"""Side of the squares in which texture is counted, and energy below which nobody sees it."""
 STABLE = 0.03**2
 """What keeps flat windows from dividing by zero, for a range of one."""
 
@@ -28,6 +31,16 @@ def dissimilarity(one: Tensor, other: Tensor) -> Tensor:
             total, shares = total + share * (1.0 - _alike(*pair.chunk(2)).mean()), shares + share
             pair = F.avg_pool2d(pair, 2)
     return total / shares
+
+
+def texture_gap(one: Tensor, other: Tensor) -> Tensor:
+    """How far apart energies of fine detail are in planes [N, 1, H, W] in a range of one, mean logarithm over squares."""
+    return (_texture(one.float()).log() - _texture(other.float()).log()).abs().mean()
+
+
+def _texture(plane: Tensor) -> Tensor:
+    soft = F.interpolate(F.avg_pool2d(plane, 2), size=plane.shape[-2:], mode="bilinear")
+    return F.avg_pool2d((plane - soft).square(), SQUARE) + FAINT
 
 
 def _alike(one: Tensor, other: Tensor) -> Tensor:

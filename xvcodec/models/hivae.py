@@ -4,7 +4,7 @@ It codes as crossmodal does, on to much coarser steps: a key frame; then two hie
   global: anchors a chunk apart, each predicted from the anchor before it: slow, large motion, and what it does not explain;
   detail: the frames between, each predicted from both anchors: how they leave the straight path, and what remains.
 What the paper's decoder is stands behind the loop (`xvcodec.models.painter`): a mean prediction of the picture, and a
-rectified flow that draws what is lost.
+rectified flow, with layers of a transformer over patches of 8x8 pixels, that draws what is lost.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ class HivaeConfig(CrossmodalConfig):
     family: ClassVar[str] = "hivae"
     mean: Sizes = MEAN
     flow: Sizes = FLOW
+    layers: int = 2  # of the transformer in the flow
 
 
 def like(config: CrossmodalConfig, name: str) -> HivaeConfig:
@@ -34,6 +35,7 @@ def like(config: CrossmodalConfig, name: str) -> HivaeConfig:
 
 
 HIVAE = like(FAST, "hivae")
+
 
 class Hivae(Crossmodal):
     """The three coders of crossmodal, and what paints their pictures."""
@@ -45,4 +47,4 @@ class Hivae(Crossmodal):
         for coder in (self.key, self.anchor, self.between):
             coder.log_step.endless = True
         self.mean = Painter(PainterConfig(*config.mean), config.text, drawn=False)
-        self.flow = Painter(PainterConfig(*config.flow), config.text, drawn=True)
+        self.flow = Painter(PainterConfig(*config.flow, layers=config.layers), config.text, drawn=True)

@@ -2,8 +2,7 @@
 
 After One-DVA (shared idea: 1-D tokens, any prefix of which is a coarser description; a diffusion decoder conditioned on
 what they tell). Pictures are coded in the loop of `hivae`; tokens are its integers in planes of bits. Behind the loop stand
-the same two painters (`xvcodec.models.painter`): a mean prediction of the picture, and a rectified flow that draws what is
-lost, here with layers of a transformer over patches of 8x8 pixels.
+its painters.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ from typing import ClassVar
 
 from xvcodec.models.crossmodal import FAST
 from xvcodec.models.hivae import Hivae, HivaeConfig
-from xvcodec.models.painter import Painter, PainterConfig
 
 EDITION = 5
 """Of how a GOP's integers are written, which weights name: what another edition wrote is refused, not misread."""
@@ -24,7 +22,6 @@ class OneDvaConfig(HivaeConfig):
     """Sizes of a onedva model."""
 
     family: ClassVar[str] = "onedva"
-    layers: int = 2  # of the transformer in the flow
     edition: int = EDITION
 
 
@@ -32,10 +29,6 @@ ONEDVA = OneDvaConfig(**{**vars(FAST), "name": "onedva", "edition": EDITION})
 
 
 class OneDva(Hivae):
-    """As hivae, with a transformer in the flow."""
+    """As hivae."""
 
     config: OneDvaConfig
-
-    def __init__(self, config: OneDvaConfig) -> None:
-        super().__init__(config)
-        self.flow = Painter(PainterConfig(*config.flow, layers=config.layers), config.text, drawn=True)

@@ -30,8 +30,8 @@ class OnedvaTask(PainterTask):
     """See `PainterTask`."""
 
     def start(self, clips: Clips) -> None:
-        """The model is hivae's; layers that hivae has not begin as no change."""
-        self.model.load_state_dict(load_model("hivae").module.state_dict(), strict=False)
+        """The model is hivae's."""
+        self.model.load_state_dict(load_model("hivae").module.state_dict())
 
     def coded(self, codec: GopCodec) -> Coded:
         """See `PainterTask`."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import itertools
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hivae_models import TINY, clip
 from xvc_bitstream import BitstreamError
 
@@ -93,18 +95,19 @@ def test_the_seed_of_the_file_rules_the_noise(tiny: Path, file: bytes, tmp_path:
 
 
 def test_the_file_says_how_much_is_drawn(tiny: Path, file: bytes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def coded(loss: float) -> tuple[bytes, list[int]]:
-        """With some loss of structure allowed: a file, and what its GOPs say."""
-        monkeypatch.setattr(hivae, "LOSS", loss)
+    def coded(growing: float) -> tuple[bytes, list[int]]:
+        """Where each quarter drawn makes the gap so many times as wide: a file, and what its GOPs say."""
+        gaps = itertools.cycle([torch.tensor(growing**drawn) for drawn in range(hivae.QUARTERS + 1)])
+        monkeypatch.setattr(hivae, "texture_gap", lambda one, other: next(gaps))
         sink = io.BytesIO()
         options = EncodeOptions(model=str(tiny), crf=36.0, gop=11, **WHERE)  # type: ignore[arg-type]
         xvcodec.encode(clip(tmp_path / "in.mkv", 64, 48, 12), sink, options)
         with xvcodec.open(io.BytesIO(sink.getvalue()), DecodeOptions(model=str(tiny), **WHERE)) as video:  # type: ignore[arg-type]
             return sink.getvalue(), [int(gop["drawn"][0]) for gop in video.integers()]
 
-    all_of_it, told = coded(1e9)
-    none, nothing = coded(-1.0)
-    assert told == [hivae.USUAL] * 2 and nothing == [0, 0] and len(none) < len(all_of_it)
+    all_of_it, told = coded(1e-6)
+    none, nothing = coded(1e6)
+    assert told == [hivae.QUARTERS] * 2 and nothing == [0, 0] and len(none) < len(all_of_it)
     assert far(frames(none, tiny), frames(none, tiny, steps=0)) == [0.0] * 12
     assert min(far(frames(all_of_it, tiny), frames(all_of_it, tiny, steps=0))) > 0.0
     assert far(frames(all_of_it, tiny, drop=("drawn",)), frames(none, tiny)) == [0.0] * 12
