@@ -87,7 +87,6 @@ class CrossmodalCodec(ClosedLoop):
     names: ClassVar[dict[str, str]] = {kind: f"{kind}.y" for kind in KINDS}  # of the streams of latents
     motion = "fields"  # the stream of motion whose first size counts chunks
     coarsest = MAX_CRF  # quality of areas at most
-    rounding: ClassVar[dict[str, float]] = dict.fromkeys(KINDS, PRICE)  # squared steps that a bit is worth, by kind
     hidden: ClassVar[float] = FREQUENCIES  # how far high frequencies hide errors, see `xvcodec.codec.masking`
 
     def __init__(self, model: LoadedModel, runtime: Runtime) -> None:
@@ -96,8 +95,7 @@ class CrossmodalCodec(ClosedLoop):
         contexts: CrossmodalContexts = model.extras
         self.fields, self.field_prices, self.prices = contexts.fields, Prices(contexts.fields.tables), Prices(model.tables)
         self.contexts = {kind: Contexts(each, self.module.config.least) for kind, each in contexts.latents.items()}
-        self.tables = model.tables
-        self.quantisers = {kind: Quantiser(model.tables, price, NONE + 1) for kind, price in self.rounding.items()}
+        self.tables, self.quantiser = model.tables, Quantiser(model.tables, PRICE, NONE + 1)
 
     def nominal(self, quality: float) -> float:
         """Quality that areas of average worth are coded at, in a GOP of some quality."""

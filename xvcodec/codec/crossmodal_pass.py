@@ -82,8 +82,7 @@ class EncodingPass:
     def _walk(self, kind: str, rest: Floats, shape: torch.Size, begin: Begin | None = None) -> Tensor:
         """Round a latent, [h * w, L] in quantiser steps, channels in the order of coding -> whole numbers in `shape`."""
         walked, passes = self._round(kind, rest, begin, everything=False)
-        price = self.codec.quantisers[kind].price
-        if everything := _too_much_lost(rest, walked[:, self.codec.contexts[kind].order], price):
+        if everything := self._too_much_lost(rest, walked[:, self.codec.contexts[kind].order]):
             walked, passes = self._round(kind, rest, begin, everything)
         self.passes.setdefault(kind, []).extend(passes)
         self.everything.setdefault(kind, []).append(everything)
@@ -92,11 +91,11 @@ class EncodingPass:
 
     def _round(self, kind: str, rest: Floats, begin: Begin | None, everything: bool) -> tuple[Ints, list[Pass]]:
         """Symbols [h * w, L], channels in their own order, and the passes that code them."""
-        passes, done, quantiser = list[Pass](), self.latents.get(kind, []), self.codec.quantisers[kind]
+        passes, done = list[Pass](), self.latents.get(kind, [])
         weigh = self._weights(kind, len(done))
 
         def take(places: NDArray[np.intp], channels: slice, table: NDArray[np.uint8]) -> Ints:
-            found = quantiser.whole(rest[places, channels], table, weigh and weigh(places, channels))
+            found = self.codec.quantiser.whole(rest[places, channels], table, weigh and weigh(places, channels))
             kept = table != NONE
             passes.append((found[kept], table[kept]))
             return found
@@ -104,6 +103,12 @@ class EncodingPass:
         other = sizes_beside(kind, len(done), self.used, self.latents)
         quality = whole_qualities(self.quality_of[kind][len(done)], AREA // getattr(self.codec.module, kind).patch)
         return self.codec.contexts[kind].walk(quality, other, take, begin, everything), passes
+
+    def _too_much_lost(self, rest: Floats, symbols: Ints) -> bool:
+        """Whether what nothing hinted at would be worth more than its bits and those of saying that all else is zero."""
+        lost = np.abs(rest[(np.abs(rest) > LOST) & (symbols == 0)])
+        price = self.codec.quantiser.price
+        return float(np.square(lost).sum() - price * DEAR * lost.size) > 2.0 * price * CHEAP * rest.size
 
     def _weights(self, kind: str, number: int) -> Callable[[NDArray[np.intp], slice], Floats] | None:
         """What errors count in latent `number` of a kind: at positions [P], in channels in the order of coding -> [P, C]."""
@@ -123,12 +128,6 @@ class EncodingPass:
         if not self.codec.module.config.cuts:
             return latents
         return [*latents, PassStream("key.cuts", (1, *self.cuts.shape), encode_cuts(self.cuts, self.latents["key"][0]))]
-
-
-def _too_much_lost(rest: Floats, symbols: Ints, price: float) -> bool:
-    """Whether what nothing hinted at would be worth more than its bits and those of saying that all else is zero."""
-    lost = np.abs(rest[(np.abs(rest) > LOST) & (symbols == 0)])
-    return float(np.square(lost).sum() - price * DEAR * lost.size) > 2.0 * price * CHEAP * rest.size
 
 
 def sizes_beside(kind: str, number: int, used: list[int], latents: Mapping[str, Sequence[Ints] | Ints]) -> Sizes | None:

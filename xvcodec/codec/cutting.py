@@ -63,7 +63,7 @@ class Cutter:
 
     def _cost(self, tried: Floats, weight: Floats, trial: Trial) -> Floats:
         """Squared error and what the bits are worth of every cut of every patch, [CUTS, P]; [CUTS, P, 384] and [P, 384]."""
-        quantiser = self.codec.quantisers["key"]
+        quantiser = self.codec.quantiser
         rows, bits = tried.reshape(-1, tried.shape[2]), np.zeros(tried.shape[:2], np.float32)
 
         def take(some: NDArray[np.intp], channels: slice, table: NDArray[np.uint8]) -> Ints:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from xvcodec.media import Frame, VideoInfo, open_writer
 from xvcodec.models.hivae import HIVAE, Hivae
 from xvcodec.models.weights import save_model
 
+Drawn = Callable[[], AbstractContextManager[None]]
 SMALL = ((4, 1), (6, 1), (8, 1))
 TINY = replace(HIVAE, name="tiny-hivae", width=24, leading=16, context=5, refiners=(8, 1, 8, 1, 8, 1), features=2,
                mean=SMALL, flow=SMALL)

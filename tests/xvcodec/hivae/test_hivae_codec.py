@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hivae_models import TINY, clip
+from hivae_models import TINY, Drawn, clip
 from xvc_bitstream import BitstreamError
 
 import xvcodec
@@ -82,31 +82,33 @@ def test_a_stream_that_is_not_there(tiny: Path, file: bytes) -> None:
         frames(file, tiny, drop=("motion",))
 
 
-def test_the_seed_of_the_file_rules_the_noise(tiny: Path, file: bytes, tmp_path: Path) -> None:
+def test_the_seed_of_the_file_rules_the_noise(tiny: Path, file: bytes, tmp_path: Path, everything_drawn: Drawn) -> None:
     assert far(frames(file, tiny, steps=1), frames(file, tiny, steps=1)) == [0.0] * 12
     assert max(far(frames(file, tiny, steps=1), frames(file, tiny, steps=3))) > 0.0
     sink = io.BytesIO()
     source = clip(tmp_path / "in.mkv", 64, 48, 12)
-    xvcodec.encode(source, sink, EncodeOptions(model=str(tiny), crf=36.0, gop=11, prompt="a square on waves", device="cpu",
-                                               backend="torch"))
+    with everything_drawn():
+        xvcodec.encode(source, sink, EncodeOptions(model=str(tiny), crf=36.0, gop=11, prompt="a square on waves", **WHERE))  # type: ignore[arg-type]
     other = sink.getvalue()
     assert min(far(frames(file, tiny, steps=2), frames(other, tiny, steps=2))) > 0.0
     assert far(frames(file, tiny, steps=0), frames(other, tiny, steps=0)) == [0.0] * 12
 
 
-def test_the_file_says_how_much_is_drawn(tiny: Path, file: bytes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def coded(growing: float) -> tuple[bytes, list[int]]:
-        """Where each quarter drawn makes the gap so many times as wide: a file, and what its GOPs say."""
-        gaps = itertools.cycle([torch.tensor(growing**drawn) for drawn in range(hivae.QUARTERS + 1)])
-        monkeypatch.setattr(hivae, "texture_gap", lambda one, other: next(gaps))
+def test_the_file_says_how_much_is_drawn(tiny: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+                                         everything_drawn: Drawn) -> None:
+    def coded() -> tuple[bytes, list[int]]:
+        """A file, and what its GOPs say."""
         sink = io.BytesIO()
         options = EncodeOptions(model=str(tiny), crf=36.0, gop=11, **WHERE)  # type: ignore[arg-type]
         xvcodec.encode(clip(tmp_path / "in.mkv", 64, 48, 12), sink, options)
         with xvcodec.open(io.BytesIO(sink.getvalue()), DecodeOptions(model=str(tiny), **WHERE)) as video:  # type: ignore[arg-type]
             return sink.getvalue(), [int(gop["drawn"][0]) for gop in video.integers()]
 
-    all_of_it, told = coded(1e-6)
-    none, nothing = coded(1e6)
+    with everything_drawn():
+        all_of_it, told = coded()
+    gaps = itertools.count(1)
+    monkeypatch.setattr(hivae, "texture_gap", lambda one, other: torch.tensor(1e6 ** next(gaps)))
+    none, nothing = coded()
     assert told == [hivae.QUARTERS] * 2 and nothing == [0, 0] and len(none) < len(all_of_it)
     assert far(frames(none, tiny), frames(none, tiny, steps=0)) == [0.0] * 12
     assert min(far(frames(all_of_it, tiny), frames(all_of_it, tiny, steps=0))) > 0.0
