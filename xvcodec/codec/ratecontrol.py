@@ -20,7 +20,7 @@ TOLERANCE = 0.01
 TRIES = 7
 USUAL_SLOPE = -0.075
 """Change of the logarithm of the size per crf, before anything is known."""
-USUAL_RATE, COARSEST_START = 0.14, 58.0
+USUAL_RATE, COARSEST_START = 0.14, 55.0
 """Bits a pixel at DEFAULT_CRF, before anything is known, and where a search begins at most."""
 REACH = 8.0
 """How far, in crf, a GOP may leave the quality found for the sample."""

@@ -50,8 +50,8 @@ def test_search_for_the_impossible_gives_the_end_of_the_range(target: float, exp
 
 
 def test_searches_begin_coarser_at_lower_rates() -> None:
-    assert [start_of(bpp) for bpp in (1e-9, 0.14, 1e9)] == [58.0, 32.0, 0.0]
-    assert 32.0 < start_of(0.07) < start_of(0.05) < 58.0
+    assert [start_of(bpp) for bpp in (1e-9, 0.14, 1e9)] == [55.0, 32.0, 0.0]
+    assert 32.0 < start_of(0.07) < start_of(0.05) < 55.0
 
 
 @pytest.mark.parametrize("measure", [lambda q: 3.0, lambda q: float(q < 20), lambda q: -math.floor(q / 16),
