@@ -59,7 +59,7 @@ def analyse_twice(luma: Tensor, quality: float, between: float, perceptual: bool
     """Look at a GOP, and again when it is known how long everything lives: what is wrong in an anchor stays wrong.
 
     At low rates, where little is coded besides vectors, this is worth 0.1 to 0.3 dB. Frames between are searched for in
-    what decoders have the second time, 2 % fewer bits; anchors are not, since true motion serves those after them
+    what decoders have the second time, about 2 % fewer bits; anchors are not, since true motion serves those after them
     (docs/experiments.md).
 
     Args:

@@ -17,7 +17,8 @@ from xvcodec.training.painting import PainterRecipe, PainterTask
 QUALITIES = (44.0, 62.0)
 """Clips are coded at a quality (crf) drawn from here."""
 RECIPES = {
-    "hivae-cpu": PainterRecipe(HIVAE, minutes=60, batch=6, size=128, rate=1e-3, fall=0.4, averaging=0.99),
+    "hivae-cpu": PainterRecipe(HIVAE, minutes=60, batch=6, size=128, rate=8e-4, fall=0.6, averaging=0.998, caption_drop=0.5,
+                               gops=500, features=6.0, change=0.25, structure=40.0),
     "hivae": PainterRecipe(HIVAE, minutes=25, batch=64, size=256, rate=1e-3, gops=1000),
 }
 
