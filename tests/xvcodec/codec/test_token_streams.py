@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from test_tokens import CONTEXTS, Latents, coded, exactly, latents, motion, wild
+from test_token_networks import exactly
+from test_tokens import Latents, coded, latents, motion
+from token_models import CONTEXTS, wild
 
 from xvcodec.codec.family import Piece
 from xvcodec.codec.token_contexts import TokenContexts
