@@ -39,11 +39,11 @@ def everything_drawn() -> Callable[[], AbstractContextManager[None]]:
     def believing() -> Iterator[None]:
         import torch
 
-        from xvcodec.codec import hivae
+        from xvcodec.codec import drawing
 
-        gaps = itertools.cycle([torch.tensor(1e-6**drawn) for drawn in range(hivae.QUARTERS + 1)])
+        gaps = itertools.cycle([torch.tensor(1e-6**quarters) for quarters in range(drawing.QUARTERS + 1)])
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(hivae, "texture_gap", lambda one, other: next(gaps))
+            patch.setattr(drawing, "texture_gap", lambda one, other: next(gaps))
             yield
 
     return believing

@@ -4,7 +4,8 @@ Streams of a GOP of n chunks, m of which have frames between their anchors; all 
     key.y, key.cuts, qualities    as of crossmodal
     global.vectors [n, 3, H/8, W/8], global.y [n, 96, H/8, W/8]       anchors: their fields and what remains of them
     detail.vectors [n, 3, 3, H/8, W/8], detail.y [m, 288, H/8, W/8]   frames between: corrections and sides, what remains
-    drawn [1]    quarters of what the flow draws that decoders add; left out when there are none
+    drawn [1]                     quarters of what the flow draws that decoders add; left out when there are none
+    hints [C, H/32, W/32]         what the flow is told of each area; left out with `drawn`
 Tables of `global` depend on itself alone, those of `detail` on both, so that every symbol decodes whatever is later left
 out of the picture.
 """
@@ -21,17 +22,15 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 from xvc_bitstream.coders.base import bits
-from xvc_bitstream.errors import DamagedError
 
 from xvcodec.codec.analysis import Analysis, analyse_twice
 from xvcodec.codec.coefficient_contexts import Ints
 from xvcodec.codec.crossmodal import CrossmodalCodec, Symbols
+from xvcodec.codec.drawing import Drawing, choose, decode_drawing, nothing, said
 from xvcodec.codec.family import CodedGop, Guide, PassStream, Planes, ReadStream
 from xvcodec.codec.field_contexts import COMPONENTS
 from xvcodec.codec.fields import decode_fields, encode_apart
 from xvcodec.codec.painting import paint
-from xvcodec.codec.shifts import tables_of
-from xvcodec.codec.structure import dissimilarity, texture_gap
 from xvcodec.models.crossmodal import BETWEEN
 from xvcodec.models.hivae import COARSEST
 from xvcodec.models.warp import BLOCK
@@ -47,14 +46,6 @@ TINY = 1e-9
 HIDDEN = 0.2
 """High frequencies hide errors less than in crossmodal: at equal bytes 0.04 to 0.15 dB more, and a SqueezeNet distance 2 to
 5 % smaller (docs/experiments.md)."""
-QUARTERS = 4
-"""What is drawn is counted in quarters;"""
-TEXTURE, LOOKED_AT = 0.2, 3
-"""as many are added as make dissimilarity (MS-SSIM) times texture gap to the power of TEXTURE least in LOOKED_AT pictures:
-where a clip is unlike those of training, what is drawn does harm. Within 0.04 of the least SqueezeNet distance on all of
-twelve clips (docs/experiments.md)."""
-TOLD_WITH = 18
-"""Table that codes them."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +55,7 @@ class Searches:
     found: list[Analysis]
     quality: float = 0.0
     tried: NDArray[np.float64] | None = None  # [searches, 2, 2]: at quality - STEP and at quality decibels, log of bits
-    drawn: int = 0  # quarters of what the flow draws
+    drawing: Drawing | None = None
 
     def best(self, quality: float) -> Analysis:
         """What gives most for its bits at a quality."""
@@ -81,7 +72,7 @@ class Searches:
 class HivaeSymbols(Symbols):
     """Every integer of a GOP."""
 
-    drawn: Ints = field(default_factory=lambda: np.zeros(1, np.int32))
+    drawing: Drawing = field(default_factory=lambda: nothing(0, 0, 0))
 
 
 class HivaeCodec(CrossmodalCodec):
@@ -115,17 +106,9 @@ class HivaeCodec(CrossmodalCodec):
         return self._drawing(planes, Searches(found, coarse, tried), quality, guide)
 
     def _drawing(self, planes: Planes, searches: Searches, quality: float, guide: Guide) -> Searches:
-        """The same with how much is drawn."""
+        """The same with what is said about drawing."""
         decoded = self.unpainted(planes, searches, quality, guide).decoded()
-        frames = np.unique(np.linspace(0, len(planes.luma) - 1, LOOKED_AT).astype(int)).tolist()
-        some = Planes(decoded.luma[frames], decoded.chroma[frames])
-
-        def unlike(drawn: int) -> float:
-            luma = paint(self.runtime, some, self.nominal(quality), guide, drawn / QUARTERS).luma.float()
-            truth = planes.luma[frames].float()
-            return float(dissimilarity(luma, truth) * texture_gap(luma, truth) ** TEXTURE)
-
-        return replace(searches, drawn=min(range(QUARTERS + 1), key=unlike))
+        return replace(searches, drawing=choose(self.runtime, planes, decoded, self.nominal(quality), guide))
 
     def _tried(self, planes: Planes, quality: float, guide: Guide, analysis: Analysis) -> tuple[float, float]:
         """What comes of a GOP before it is painted: decibels, as its tuning counts errors, and the logarithm of its bits."""
@@ -148,33 +131,36 @@ class HivaeCodec(CrossmodalCodec):
     def encode(self, planes: Planes, analysis: Searches, quality: float, guide: Guide) -> CodedGop:  # type: ignore[override]
         """Code at quality (crf) 0 to 63."""
         coded = self.unpainted(planes, analysis, quality, guide)
+        drawing = analysis.drawing
+        assert drawing is not None
 
         def painted() -> Planes:
             with torch.inference_mode():
-                return paint(self.runtime, coded.decoded(), self.nominal(quality), guide, analysis.drawn / QUARTERS)
+                return paint(self.runtime, coded.decoded(), self.nominal(quality), guide, drawing.share, drawing.hints)
 
-        return CodedGop([*coded.streams, *said(analysis.drawn)], painted)
+        return CodedGop([*coded.streams, *said(drawing)], painted)
 
     @torch.inference_mode()
     def decode_symbols(self, frames: int, height: int, width: int, quality: float, read: ReadStream) -> HivaeSymbols:
         """Decode every integer of a GOP of padded size height x width."""
-        return HivaeSymbols(**vars(super().decode_symbols(frames, height, width, quality, read)), drawn=decode_drawn(read))
+        return HivaeSymbols(**vars(super().decode_symbols(frames, height, width, quality, read)),
+                            drawing=decode_drawing(self.module.config.hints, height, width, read))
 
     def integers(self, symbols: Symbols) -> dict[str, Ints]:
         """Every array of a GOP by the name of its stream."""
         assert isinstance(symbols, HivaeSymbols)
-        return super().integers(symbols) | {"drawn": symbols.drawn}
+        return super().integers(symbols) | {"drawn": symbols.drawing.quarters, "hints": symbols.drawing.hints}
 
     @torch.inference_mode()
     def reconstruct(self, symbols: Symbols, quality: float, guide: Guide) -> Iterator[Planes]:
         """Pictures in display order: the key frame, then chunk after chunk."""
         assert isinstance(symbols, HivaeSymbols)
         for planes in super().reconstruct(symbols, quality, guide):
-            yield paint(self.runtime, planes, self.seen(symbols, quality), guide, self.drawing(symbols))
+            yield paint(self.runtime, planes, self.seen(symbols, quality), guide, self.drawn(symbols), symbols.drawing.hints)
 
-    def drawing(self, symbols: HivaeSymbols) -> float:
+    def drawn(self, symbols: HivaeSymbols) -> float:
         """How much is added of what the flow draws, 0 to 1."""
-        return int(symbols.drawn[0]) / QUARTERS
+        return symbols.drawing.share
 
     def seen(self, symbols: Symbols, quality: float) -> float:
         """Quality that painters are told."""
@@ -200,20 +186,3 @@ class HivaeCodec(CrossmodalCodec):
     def motion_arrays(self, fields: Ints) -> dict[str, Ints]:
         """See `CrossmodalCodec`."""
         return {"global.vectors": fields[:, 0], "detail.vectors": fields[:, 1:]}
-
-
-def said(drawn: int) -> list[PassStream]:
-    """The stream that says how many quarters are drawn, if any are."""
-    symbols = np.array([drawn], np.int32)
-    return [PassStream("drawn", symbols.shape, [(symbols, tables_of(1, TOLD_WITH))])] if drawn else []
-
-
-def decode_drawn(read: ReadStream) -> Ints:
-    """The inverse of `said`, [1]."""
-    drawn = np.zeros(1, np.int32)
-    if read.rows("drawn"):
-        with read.passes("drawn", drawn.shape) as read_pass:
-            drawn[:] = read_pass(tables_of(1, TOLD_WITH))
-    if not 0 <= drawn[0] <= QUARTERS:
-        raise DamagedError("it asks for more to be drawn than there is: the file is damaged")
-    return drawn

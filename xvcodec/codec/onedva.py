@@ -1,7 +1,7 @@
 """Coding one GOP with the onedva family: in the loop of hivae, but its integers as tokens, any prefix of which decodes.
 
 Streams of a GOP of n chunks; H x W the padded picture:
-    global.vectors, qualities, drawn    as of hivae
+    global.vectors, qualities, drawn, hints    as of hivae
     key.cuts [1, H/16, W/16]    of every patch: a prefix of tokens does not tell which have luma
     tokens [N, 16]              all coefficients, in planes of bits (xvcodec.codec.tokens), in pieces (SPEC.md, section 7.5):
                                 of the key frame and of anchors; then a piece of what hivae has in detail.vectors; then of
@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 
 from xvcodec.codec.crossmodal import Closed, Symbols, Told
 from xvcodec.codec.cut_maps import encode_cuts
+from xvcodec.codec.drawing import Drawing, decode_drawing, said
 from xvcodec.codec.family import CodedGop, Guide, OpenPiece, PassStream, Piece, PieceHead, PieceStream, Planes, ReadStream
-from xvcodec.codec.hivae import HivaeCodec, HivaeSymbols, Searches, decode_drawn, said
+from xvcodec.codec.hivae import HivaeCodec, HivaeSymbols, Searches
 from xvcodec.codec.onedva_contexts import OnedvaContexts
 from xvcodec.codec.token_contexts import TOKEN, Ints
 from xvcodec.codec.token_layers import latents_of, make_layers, whole_of
@@ -73,12 +74,14 @@ class OnedvaCodec(HivaeCodec):
     def encode(self, planes: Planes, analysis: Searches, quality: float, guide: Guide) -> CodedGop:  # type: ignore[override]
         """Code at quality (crf) 0 to 63: all tokens, or at most `guide.tokens` of them."""
         closed = self.closed(planes, analysis.best(quality), quality, guide)
+        drawing = analysis.drawing
+        assert drawing is not None
         ahead, progress = self.begin(closed)
         pieces = progress.pieces(progress.until(guide.tokens))
-        streams: list[PassStream | PieceStream] = [*ahead, *said(analysis.drawn), PieceStream("tokens", TOKEN, pieces)]
+        streams: list[PassStream | PieceStream] = [*ahead, *said(drawing), PieceStream("tokens", TOKEN, pieces)]
 
         def decoded() -> Planes:
-            symbols = self.said(closed, pieces, analysis.drawn)
+            symbols = self.said(closed, pieces, drawing)
             parts = list(self.reconstruct(symbols, quality, guide))
             return Planes(torch.cat([part.luma for part in parts]), torch.cat([part.chroma for part in parts]))
 
@@ -94,10 +97,10 @@ class OnedvaCodec(HivaeCodec):
         progress = Progress(layers, whole, self.tokens, corrections if any(used) else None)
         return [vectors, *qualities, PassStream("key.cuts", (1, *cuts.shape), encode_cuts(cuts, None))], progress
 
-    def said(self, closed: Closed, pieces: Sequence[Piece], drawn: int) -> OnedvaSymbols:
+    def said(self, closed: Closed, pieces: Sequence[Piece], drawing: Drawing) -> OnedvaSymbols:
         """What a decoder knows that has some pieces."""
         cuts = closed.coding.cuts
-        return self._walk(closed.told, cuts[None], np.array([drawn], np.int32), replay(pieces))
+        return self._walk(closed.told, cuts[None], drawing, replay(pieces))
 
     @torch.inference_mode()
     def decode_symbols(self, frames: int, height: int, width: int, quality: float, read: ReadStream) -> OnedvaSymbols:
@@ -105,13 +108,15 @@ class OnedvaCodec(HivaeCodec):
         told = self.decode_told(frames, height, width, read)
         cuts = self.decode_cuts(None, (height // KEY_PATCH, width // KEY_PATCH), read)
         assert cuts is not None
-        return self._walk(told, cuts, decode_drawn(read), read.pieces("tokens", TOKEN))
+        drawing = decode_drawing(self.module.config.hints, height, width, read)
+        return self._walk(told, cuts, drawing, read.pieces("tokens", TOKEN))
 
     def decode_motion(self, vectors: tuple[int, int], used: list[int], read: ReadStream) -> Ints:
         """Of anchors: corrections come among the tokens."""
         return self.decode_anchors(vectors, used, read)
 
-    def _walk(self, told: Told, cuts: Ints, drawn: Ints, pieces: Sequence[tuple[PieceHead, OpenPiece]]) -> OnedvaSymbols:
+    def _walk(self, told: Told, cuts: Ints, drawing: Drawing,
+              pieces: Sequence[tuple[PieceHead, OpenPiece]]) -> OnedvaSymbols:
         layers, members = make_layers(told.used, cuts.shape[1:])
         arrived = Arrived(layers, told.fields, told.used, self.tokens, self.fields)
         for piece, opened in pieces:
@@ -119,7 +124,7 @@ class OnedvaCodec(HivaeCodec):
         latents: dict[str, NDArray[Any]] = latents_of(layers, members, [values(layer) for layer in layers], told.used)
         tokens = np.concatenate([np.zeros((0, TOKEN), np.int32), *arrived.rows])
         missing = max(0, CORRECTIONS - 1 - arrived.walk.level) / 2.0
-        return OnedvaSymbols(told.frames, arrived.fields, told.levels, latents, cuts, drawn, tokens, missing)
+        return OnedvaSymbols(told.frames, arrived.fields, told.levels, latents, cuts, drawing, tokens, missing)
 
     def integers(self, symbols: Symbols) -> dict[str, Ints]:
         """Every array of a GOP by the name of its stream; corrections of motion have the name that they have in hivae."""
@@ -132,10 +137,10 @@ class OnedvaCodec(HivaeCodec):
         assert isinstance(symbols, OnedvaSymbols)
         return min(FARTHEST, super().seen(symbols, quality) + OCTAVE * symbols.missing)
 
-    def drawing(self, symbols: HivaeSymbols) -> float:
+    def drawn(self, symbols: HivaeSymbols) -> float:
         """How much is added of what the flow draws: nothing where too much is missing."""
         assert isinstance(symbols, OnedvaSymbols)
-        return 0.0 if symbols.missing >= TOO_COARSE else super().drawing(symbols)
+        return 0.0 if symbols.missing >= TOO_COARSE else super().drawn(symbols)
 
     def usual_error(self, quality: float) -> float:
         """Mean squared error, see `error_between`, that files of a quality (crf) have, about."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
+from xvcodec.codec.coefficient_contexts import Ints
 from xvcodec.codec.family import Guide, Planes
 from xvcodec.codec.noise import noise
 from xvcodec.models.painter import PLANES, halves, unit_of, wholes
@@ -17,7 +20,16 @@ INSTEAD = 2.0 / 3.0
 clips kept from training, SqueezeNet's distance falls by 8 %, MS-SSIM rises, and the squared error stays."""
 
 
-def paint(runtime: Runtime, decoded: Planes, quality: float, guide: Guide, drawn: float) -> Planes:
+@dataclass(frozen=True)
+class Sketch:
+    """One picture as the painters see it, [1, 6, H/2, W/2] as `halves` gives them."""
+
+    decoded: Tensor
+    mean: Tensor
+    detail: Tensor  # that the flow draws, in picture units
+
+
+def paint(runtime: Runtime, decoded: Planes, quality: float, guide: Guide, drawn: float, hints: Ints) -> Planes:
     """Paint pictures one by one, so that memory does not grow with their number.
 
     Every picture begins from the same noise: texture that changed from picture to picture would flicker.
@@ -25,31 +37,47 @@ def paint(runtime: Runtime, decoded: Planes, quality: float, guide: Guide, drawn
     Args:
         decoded: N pictures. quality: what painters are told, crf, see `xvcodec.models.painter.unit_of`.
         guide: caption, seed, and steps of the flow (Euler); with 0 of them the mean alone.
-        drawn: how much is added of what the flow draws, 0 to 1.
+        drawn: how much is added of what the flow draws, 0 to 1. hints: what it is told, [C, H/32, W/32].
     """
-    steps = (STEPS if guide.steps is None else guide.steps) if drawn else 0
-    height, width = decoded.luma.shape[-2:]
-    start = noise(guide.seed, (1, PLANES, height // 2, width // 2)).to(decoded.luma.device) if steps else None
-    q = torch.full((1,), quality, device=decoded.luma.device)
     painted = []
-    for picture in zip(decoded.luma.split(1), decoded.chroma.split(1), strict=True):
-        inputs = (*picture, q, guide.text, guide.mask)
-        mean = runtime.run("paint.mean", inputs)
-        painted.append(mean if start is None else draw(runtime, inputs, mean, start, steps, drawn))
-    return Planes(*(torch.cat(planes) for planes in zip(*painted, strict=True)))
+    for luma, chroma in zip(decoded.luma.split(1), decoded.chroma.split(1), strict=True):
+        picture = Planes(luma, chroma)
+        if drawn and guide.steps != 0:
+            painted.append(blend(sketch(runtime, picture, quality, guide, hints), drawn))
+        else:
+            painted.append(Planes(*runtime.run("paint.mean", _seen(picture, quality, guide))))
+    return Planes(torch.cat([each.luma for each in painted]), torch.cat([each.chroma for each in painted]))
 
 
-def runs(frames: int) -> dict[str, tuple[float, float]]:
-    """How often the painters run for a GOP, see `Family.runs`: to decode it, and to encode it only to measure."""
-    return {"paint.mean": (0.0, float(frames)), "paint.flow": (0.0, float(frames * STEPS))}
-
-
-def draw(runtime: Runtime, inputs: tuple[Tensor, ...], mean: tuple[Tensor, ...], state: Tensor, steps: int,
-         drawn: float) -> tuple[Tensor, ...]:
-    """`steps` steps of the flow from noise `state` [1, 6, H/2, W/2], for a picture (luma, chroma, q, text, mask)."""
+def sketch(runtime: Runtime, picture: Planes, quality: float, guide: Guide, hints: Ints) -> Sketch:
+    """What both painters make of one decoded picture; arguments as of `paint`."""
+    inputs = _seen(picture, quality, guide)
+    device = picture.luma.device
+    height, width = picture.luma.shape[-2:]
+    state = noise(guide.seed, (1, PLANES, height // 2, width // 2)).to(device)
+    told = torch.from_numpy(hints).to(device, torch.float32)[None]
+    steps = guide.steps or STEPS
     for step in range(steps):
-        time = torch.full((1,), step / steps, device=state.device)
-        detail = runtime.run("paint.flow", (*inputs, state, time))[0]
+        time = torch.full((1,), step / steps, device=device)
+        detail = runtime.run("paint.flow", (*inputs, state, time, told))[0]
         state = torch.lerp(state, detail, 1.0 / (steps - step))  # the velocity (detail - state) / (1 - t), for 1 / steps
-    expected = torch.lerp(halves(*inputs[:2]), halves(*mean), 1.0 - INSTEAD * drawn)
-    return wholes(expected + state * unit_of(inputs[2]) * drawn)
+    return Sketch(halves(*inputs[:2]), halves(*runtime.run("paint.mean", inputs)), state * unit_of(inputs[2]))
+
+
+def blend(sketched: Sketch, drawn: float) -> Planes:
+    """The picture with a share of what is drawn."""
+    expected = torch.lerp(sketched.decoded, sketched.mean, 1.0 - INSTEAD * drawn)
+    return Planes(*wholes(expected + sketched.detail * drawn))
+
+
+def _seen(picture: Planes, quality: float, guide: Guide) -> tuple[Tensor, ...]:
+    """The inputs that both painters begin with."""
+    q = torch.full((1,), quality, device=picture.luma.device)
+    return picture.luma, picture.chroma, q, guide.text, guide.mask
+
+
+def runs(frames: int, looked_at: int) -> dict[str, tuple[float, float]]:
+    """How often the painters run for a GOP, see `Family.runs`: to encode it, where some pictures are looked at, and to
+    decode it."""
+    looks = float(min(frames, looked_at))
+    return {"paint.mean": (looks, float(frames)), "paint.flow": (looks, float(frames * STEPS)), "paint.tell": (looks, 0.0)}

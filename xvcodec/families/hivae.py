@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from xvcodec.codec import painting
+from xvcodec.codec.drawing import LOOKED_AT
 from xvcodec.codec.family import GopCodec
 from xvcodec.codec.hivae import HivaeCodec
 from xvcodec.families.base import Fitted
@@ -57,7 +58,7 @@ class HivaeFamily(CrossmodalFamily):
 
     def runs(self, frames: int) -> Mapping[str, tuple[float, float]]:
         """What crossmodal runs; every picture that is shown is painted, which the encoder needs only to measure."""
-        return {**super().runs(frames), **painting.runs(frames)}
+        return {**super().runs(frames), **painting.runs(frames, LOOKED_AT)}
 
     def codec(self, model: LoadedModel, runtime: Runtime) -> GopCodec:
         """See `Family.codec`."""

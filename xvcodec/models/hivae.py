@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from xvcodec.models.crossmodal import FAST, Crossmodal, CrossmodalConfig
-from xvcodec.models.painter import FLOW, MEAN, Painter, PainterConfig, Sizes
+from xvcodec.models.hints import Teller
+from xvcodec.models.painter import FLOW, MEAN, PLANES, Painter, PainterConfig, Sizes
 
 COARSEST = 88.0
 """Quality (crf) of the coarsest areas: beyond 63, where crossmodal ends, steps grow on as before."""
@@ -27,6 +28,7 @@ class HivaeConfig(CrossmodalConfig):
     mean: Sizes = MEAN
     flow: Sizes = FLOW
     layers: int = 2  # of the transformer in the flow
+    hints: int = 1  # that the flow is told for each area
 
 
 def like(config: CrossmodalConfig, name: str) -> HivaeConfig:
@@ -47,4 +49,5 @@ class Hivae(Crossmodal):
         for coder in (self.key, self.anchor, self.between):
             coder.log_step.endless = True
         self.mean = Painter(PainterConfig(*config.mean), config.text, drawn=False)
-        self.flow = Painter(PainterConfig(*config.flow, layers=config.layers), config.text, drawn=True)
+        self.flow = Painter(PainterConfig(*config.flow, config.layers, config.hints), config.text, drawn=True)
+        self.teller = Teller(PLANES, config.hints)

@@ -20,7 +20,8 @@ def build_steps(model: Hivae) -> dict[str, nn.Module]:
 
 def output_shapes(model: Hivae, step: str, inputs: Sequence[Tensor]) -> list[tuple[int, ...]]:
     """Shapes of a step's outputs for given inputs."""
-    return painters.output_shapes(step, inputs) if step in painters.STEPS else crossmodal.output_shapes(model, step, inputs)
+    those = painters if step in painters.STEPS else crossmodal
+    return those.output_shapes(model, step, inputs)
 
 
 def example_inputs(model: Hivae, step: str, height: int, width: int, count: int = 1, tokens: int = 4) -> tuple[Tensor, ...]:

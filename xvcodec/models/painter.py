@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from xvcodec.models.coder import nominal_step
 from xvcodec.models.crossmodal import CHROMA
+from xvcodec.models.hints import Told
 from xvcodec.models.layers import Pointwise, TextAttention, dense
 from xvcodec.models.windows import WindowLayer
 
@@ -60,6 +61,7 @@ class PainterConfig:
     middle: tuple[int, int]
     coarse: tuple[int, int]  # channels, and convolutions
     layers: int = 0  # of the transformer, between the caption and these convolutions
+    hints: int = 0  # that it is told for each area, see `xvcodec.models.hints`
 
 
 class Painter(nn.Module):
@@ -79,25 +81,30 @@ class Painter(nn.Module):
         self.deeper, self.higher = _down(middle, coarse), _up(coarse, middle)
         self.attention = TextAttention(coarse, text)
         self.layers = nn.ModuleList(WindowLayer(coarse) for _ in range(config.layers))
+        self.told = nn.ModuleList(Told(config.hints, width) for width in (fine, coarse)) if config.hints else None
         self.head = nn.Conv2d(fine, PLANES, 3, padding=1)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
 
     def forward(self, planes: Tensor, q: Tensor, text: Tensor, mask: Tensor, state: Tensor | None = None,
-                time: Tensor | None = None) -> Tensor:
+                time: Tensor | None = None, hints: Tensor | None = None) -> Tensor:
         """Look at a picture.
 
         Args:
             planes: [N, 6, H/2, W/2] of `halves`, H and W multiples of 32. q: [N] its quality, crf, see `unit_of`.
             text, mask: the caption.
-            state, time: x [N, 6, H/2, W/2] and t [N] of a flow.
+            state, time: x [N, 6, H/2, W/2] and t [N] of a flow. hints: [N, hints, H/32, W/32].
         """
         x = self._seen(planes, unit_of(q))
         if self.state is not None and state is not None and time is not None:
             x = x + self.state(dense(state, time[:, None, None, None].expand(-1, 1, *state.shape[2:])))
+        if self.told is not None and hints is not None:
+            x = self.told[0](x, hints)
         x = _through(x, self.first)
         middle = _through(self.down(F.pixel_unshuffle(x, 2)), self.second)
         coarse = self.attention(self.deeper(F.pixel_unshuffle(middle, 2)), tokens=text, mask=mask)
+        if self.told is not None and hints is not None:
+            coarse = self.told[1](coarse, hints)
         for layer in self.layers:
             coarse = layer(coarse)
         middle = middle + F.pixel_shuffle(self.higher(_through(coarse, self.third)), 2)

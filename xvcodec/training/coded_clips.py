@@ -23,6 +23,8 @@ from xvcodec.training.data import Clips
 SIZE, CHUNKS = 256, 6
 """Side of the crops that are coded, and chunks of four frames in each: GOPs of 25 frames."""
 AREA = SIZE * SIZE
+STRIDE = 32
+"""Crops begin where an area of hints does."""
 KEPT = 10
 """Every so manieth clip, and whatever is coded of it, is kept for measuring."""
 Coded = Callable[[Planes, np.random.Generator], list[tuple[Planes, float]]]
@@ -63,12 +65,18 @@ def _notes(folder: Path, name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
+LOOKS = 3
+"""Pictures of each GOP, wherever in it, that hints are made of."""
+
+
 @dataclass(frozen=True)
 class Pairs:
-    """2 N pictures, each followed by the one after it."""
+    """2 N pictures, each followed by the one after it, and what the encoder looks at to tell about their GOPs."""
 
     truth: Tensor  # [2 N, 6, S/2, S/2] as `halves` gives them
     decoded: Tensor
+    looks_truth: Tensor  # [N LOOKS, 6, S/2, S/2], the same part of other pictures
+    looks_decoded: Tensor
     quality: Tensor  # [2 N] that painters are told
     captions: list[str]
 
@@ -83,27 +91,31 @@ class CodedClips:
 
     def draw(self, count: int, size: int, rng: np.random.Generator) -> Pairs:
         """Crops of `count` pairs of neighbouring pictures, size x size pixels (a multiple of 32), mirrored at random."""
-        found: list[tuple[Tensor, Tensor]] = []
+        found: list[list[Tensor]] = []
         quality: list[float] = []
         captions: list[str] = []
         for _ in range(count):
             note = self.notes[int(rng.integers(len(self.notes)))]
             first = int(rng.integers(note["frames"] - 1))
-            top, left = (int(rng.integers((SIZE - size) // 16 + 1)) * 16 for _ in range(2))
+            looks = rng.integers(note["frames"], size=LOOKS).tolist()
+            top, left = (int(rng.integers((SIZE - size) // STRIDE + 1)) * STRIDE for _ in range(2))
             mirrored = rng.random() < 0.5
-            found.append(tuple(self._crop(note, which, first, top, left, size, mirrored)  # type: ignore[arg-type]
-                               for which in range(2)))
+            found.append([self._crop(note, which, pictures, (top, left, size), mirrored)
+                          for pictures in ([first, first + 1], looks) for which in range(2)])
             quality += [note["quality"]] * 2
             captions += [note["caption"]] * 2
-        truth, decoded = (torch.cat(each) for each in zip(*found, strict=True))
-        return Pairs(truth, decoded, torch.tensor(quality), captions)
+        truth, decoded, looks_truth, looks_decoded = (torch.cat(each) for each in zip(*found, strict=True))
+        return Pairs(truth, decoded, looks_truth, looks_decoded, torch.tensor(quality), captions)
 
-    def _crop(self, note: dict[str, Any], which: int, first: int, top: int, left: int, size: int, mirrored: bool) -> Tensor:
-        """Two pictures from `first` on, sources (0) or decoded (1)."""
+    def _crop(self, note: dict[str, Any], which: int, pictures: list[int], part: tuple[int, int, int],
+              mirrored: bool) -> Tensor:
+        """A part (top, left, size) of some pictures of a GOP, sources (0) or decoded (1)."""
+        top, left, size = part
         record = AREA * 3 // 2
-        at = note["at"] + (which * note["frames"] + first) * record
-        both = torch.from_numpy(self.store[at : at + 2 * record].reshape(2, record).astype(np.float32)) / 255.0 - 0.5
-        luma = both[:, :AREA].view(2, 1, SIZE, SIZE)[..., top : top + size, left : left + size]
-        chroma = both[:, AREA:].view(2, 2, SIZE // 2, SIZE // 2)
+        at = [note["at"] + (which * note["frames"] + picture) * record for picture in pictures]
+        levels = np.stack([self.store[each : each + record] for each in at])
+        values = torch.from_numpy(levels.astype(np.float32)) / 255.0 - 0.5
+        luma = values[:, :AREA].view(-1, 1, SIZE, SIZE)[..., top : top + size, left : left + size]
+        chroma = values[:, AREA:].view(-1, 2, SIZE // 2, SIZE // 2)
         chroma = chroma[..., top // 2 : (top + size) // 2, left // 2 : (left + size) // 2]
         return halves(luma.flip(-1), chroma.flip(-1)) if mirrored else halves(luma, chroma)

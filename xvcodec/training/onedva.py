@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from xvcodec.codec.crossmodal import CrossmodalCodec
+from xvcodec.codec.drawing import nothing
 from xvcodec.codec.family import GopCodec, Planes
 from xvcodec.codec.guidance import Guidance
 from xvcodec.codec.onedva import OnedvaCodec
@@ -47,7 +48,7 @@ class OnedvaTask(PainterTask):
             tokens = sum(scan.tokens for scan in progress.scans[:whole])
             found = []
             for scans in (whole, progress.until(int(tokens * rng.uniform(*SHARES)))):
-                symbols = codec.said(closed, progress.pieces(scans), 0)
+                symbols = codec.said(closed, progress.pieces(scans), nothing(0, 0, 0))
                 parts = list(CrossmodalCodec.reconstruct(codec, symbols, quality, guide))
                 pictures = Planes(torch.cat([part.luma for part in parts]), torch.cat([part.chroma for part in parts]))
                 found.append((pictures, codec.seen(symbols, quality)))

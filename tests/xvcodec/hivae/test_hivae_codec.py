@@ -14,7 +14,7 @@ from xvc_bitstream import BitstreamError
 
 import xvcodec
 from xvcodec import DecodeOptions, EncodeOptions
-from xvcodec.codec import hivae
+from xvcodec.codec import drawing
 from xvcodec.codec.chunks import cut
 from xvcodec.errors import UsageError, XvcError
 from xvcodec.media.types import Frame
@@ -107,9 +107,9 @@ def test_the_file_says_how_much_is_drawn(tiny: Path, monkeypatch: pytest.MonkeyP
     with everything_drawn():
         all_of_it, told = coded()
     gaps = itertools.count(1)
-    monkeypatch.setattr(hivae, "texture_gap", lambda one, other: torch.tensor(1e6 ** next(gaps)))
+    monkeypatch.setattr(drawing, "texture_gap", lambda one, other: torch.tensor(1e6 ** next(gaps)))
     none, nothing = coded()
-    assert told == [hivae.QUARTERS] * 2 and nothing == [0, 0] and len(none) < len(all_of_it)
+    assert told == [drawing.QUARTERS] * 2 and nothing == [0, 0] and len(none) < len(all_of_it)
     assert far(frames(none, tiny), frames(none, tiny, steps=0)) == [0.0] * 12
     assert min(far(frames(all_of_it, tiny), frames(all_of_it, tiny, steps=0))) > 0.0
     assert far(frames(all_of_it, tiny, drop=("drawn",)), frames(none, tiny)) == [0.0] * 12

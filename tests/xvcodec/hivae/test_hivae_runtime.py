@@ -15,7 +15,7 @@ from xvcodec.runtime.onnx_runtime import OnnxRuntime
 from xvcodec.runtime.torch_runtime import TorchRuntime
 
 FAMILY = family("hivae")
-TOLERANCE = {"latent": 0.01, "means": 0.01, "candidates": 0.01, "steps": 1e-4, "rest": 0.01, "detail": 2e-3,
+TOLERANCE = {"latent": 0.01, "means": 0.01, "candidates": 0.01, "steps": 1e-4, "rest": 0.01, "detail": 2e-3, "hints": 2e-3,
              "out_luma": 0.02 / 255, "out_chroma": 0.02 / 255}
 """Of latents and means in quantiser steps, of details in their unit, of pictures in their range."""
 

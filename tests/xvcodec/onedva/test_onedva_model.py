@@ -10,6 +10,7 @@ import torch
 from onedva_models import alike, model
 
 from xvcodec.codec.analysis import analyse
+from xvcodec.codec.drawing import Drawing
 from xvcodec.codec.family import Guide, Planes
 from xvcodec.codec.onedva import OnedvaCodec
 from xvcodec.codec.tokens import CORRECTIONS
@@ -19,7 +20,8 @@ from xvcodec.models.weights import load_model
 from xvcodec.runtime.torch_runtime import TorchRuntime
 
 FAMILY = family("onedva")
-TOLERANCE = {"detail": 2e-3, "out_luma": 0.02 / 255, "out_chroma": 0.02 / 255}
+DRAWING = Drawing(np.array([3], np.int32), np.zeros((1, 2, 2), np.int32))
+TOLERANCE = {"detail": 2e-3, "hints": 2e-3, "out_luma": 0.02 / 255, "out_chroma": 0.02 / 255}
 """Of details in their unit, of pictures in their range."""
 
 
@@ -58,15 +60,15 @@ def test_painters_are_told_how_much_is_missing(tiny: Path) -> None:
     tokens = sum(scan.tokens for scan in progress.scans if scan.level < CORRECTIONS)  # of key frame and anchors
     for some in (None, tokens, tokens // 2, tokens // 10):
         scans = progress.until(some)
-        symbols = codec.said(closed, progress.pieces(scans), 3)
+        symbols = codec.said(closed, progress.pieces(scans), DRAWING)
         told.append(codec.seen(symbols, 50.0))
         halves = max(0, CORRECTIONS - 1 - progress.scans[scans - 1].level)  # phases that are missing
         assert told[-1] == pytest.approx(min(120.0, codec.nominal(50.0) + OCTAVE * halves / 2))
-        assert codec.drawing(symbols) == (0.75 if halves < 4 else 0.0)
+        assert codec.drawn(symbols) == (0.75 if halves < 4 else 0.0)
     assert codec.nominal(50.0) == told[0] == told[1] < told[2] < told[3] and halves >= 4
-    assert codec.seen(codec.said(closed, progress.pieces(1), 0), 50.0) == 120.0  # hardly anything is there
+    assert codec.seen(codec.said(closed, progress.pieces(1), DRAWING), 50.0) == 120.0  # hardly anything is there
     truth = {kind: np.stack(each) for kind, each in closed.coding.latents.items()}
-    symbols = codec.said(closed, progress.pieces(whole), 0)
+    symbols = codec.said(closed, progress.pieces(whole), DRAWING)
     assert all(np.array_equal(symbols.latents[kind], each) for kind, each in truth.items())
     assert np.array_equal(symbols.fields, closed.told.fields)
 
@@ -92,7 +94,7 @@ def graphs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("step", ["paint.mean", "paint.flow"])
+@pytest.mark.parametrize("step", ["paint.mean", "paint.flow", "paint.tell"])
 @pytest.mark.parametrize("size", [(32, 64, 1, 4), (64, 96, 2, 0)], ids=str)
 def test_onnx_paints_the_same(step: str, size: tuple[int, int, int, int], graphs: Path) -> None:
     from xvcodec.runtime.onnx_runtime import OnnxRuntime

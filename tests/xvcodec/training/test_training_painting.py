@@ -78,6 +78,8 @@ def test_pictures_come_in_pairs_of_neighbours(cache: Path, name: str) -> None:
     assert {note["clip"] for note in clips.notes} == {1} and {note["clip"] for note in kept.notes} == {0}
     pairs = clips.draw(3, 32, np.random.default_rng(1))
     assert pairs.truth.shape == pairs.decoded.shape == (6, 6, 16, 16) and len(pairs.captions) == 6
+    assert pairs.looks_truth.shape == pairs.looks_decoded.shape == (9, 6, 16, 16)
+    assert torch.equal(pairs.looks_truth[0], pairs.truth[0]) and not torch.equal(pairs.looks_truth, pairs.looks_decoded)
     assert torch.equal(pairs.truth[0], pairs.truth[1])  # nothing moves
     levels = (wholes(pairs.truth)[0] + 0.5) * 255.0
     assert torch.allclose(levels, levels.round(), atol=1e-3) and 100.0 <= levels.min() <= levels.max() <= 140.0
@@ -105,14 +107,14 @@ def test_every_kind_of_step_moves_what_it_should(cache: Path, name: str, parts: 
         figures = made.step(clips, words, update)
         assert all(torch.isfinite(value) for value in figures.values.values())
         told |= set(figures.values)
-    assert seen == [set(parts)] * 3 and {"lines_loss", "once_seen", "twice_seen"} < told
+    assert seen == [{*parts, "teller"}] * 3 and {"lines_loss", "once_seen", "twice_seen", "hint_bits"} < told
     assert ("mean_loss" in told) == ("mean" in parts)
 
 
 def test_new_models_begin_with_what_is_trained_already(cache: Path) -> None:
     one = HivaeTask(RECIPES["hivae"], family("hivae").build(HIVAE), torch.device("cpu"))
     other = OnedvaTask(replace(RECIPES["hivae"], model=ONEDVA), family("onedva").build(ONEDVA), torch.device("cpu"))
-    for made, origin, left in ((one, "crossmodal-fast", {"mean", "flow"}), (other, "hivae", set[str]())):
+    for made, origin, left in ((one, "crossmodal-fast", {"mean", "flow", "teller"}), (other, "hivae", set[str]())):
         made.start(Clips(cache, motion=False))
         known, state = load_model(origin).module.state_dict(), made.model.state_dict()
         assert all(torch.equal(known[part], value) for part, value in state.items() if part in known)
