@@ -33,8 +33,8 @@ LOWER = ("squeezenet",)
 CONDITIONS = Conditions(timed=False)
 NEAR = 0.02
 """How far the size of a file may be from what was asked for before its quality is searched for again."""
-STEPS = 7
-"""Of the search for a setting."""
+STEPS = 10
+"""Of the search for a setting: to a twentieth of a crf."""
 Row = dict[str, Any]
 
 
