@@ -4,9 +4,9 @@
 
 The report is one of `xvc rd` over the same clips: it says how many bytes of each clip, and has streams of the codec and of
 x265 to compare with, by PSNR, MS-SSIM and SqueezeNet distance at the same bytes (x265 between or beyond two of its points:
-straight in the logarithm of the rate). Files of the first share are encoded, the others are those truncated. What is
-finished is not run again. Ways: "plain" is without painters, 0 the mean alone, others are steps of the flow; "1:none" is
-without the clip's caption, "1:other" with the caption of the clip before.
+straight in the logarithm of the rate). Files of the first share are encoded, the others are those truncated, unless --encode
+says otherwise. What is finished is not run again. Ways: "plain" is without painters, 0 the mean alone, others are steps of
+the flow; "1:none" is without the clip's caption, "1:other" with the caption of the clip before.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ def encode(source: Path, target: Path, frames: int, bpp: float, model: str, capt
     xvcodec.encode(source, target, options)
 
 
-def make(row: Row, target: Path, whole: Path, share: float, model: str) -> None:
+def make(row: Row, target: Path, whole: Path | None, share: float, model: str) -> None:
     """A file of a share of the bytes: `whole` truncated, or encoded where there is none, or where motion alone is more."""
-    if whole.exists():
+    if whole is not None and whole.exists():
         try:
             xvcodec.truncate(whole, target, size=int(row["its"]["bytes"] * share))
             return
@@ -144,6 +144,7 @@ def main() -> None:
     parser.add_argument("--clips", help="some of them, by name")
     parser.add_argument("--x265", default="32,36", help="its points, crf")
     parser.add_argument("--share", default="1,0.5")
+    parser.add_argument("--encode", action="store_true", help="do not truncate: encode the files of every share")
     parser.add_argument("--ways", default="plain,0,1")
     parser.add_argument("--every", type=int, default=4, help="only every so manieth frame is measured, of all codecs")
     parser.add_argument("--model", default="onedva")
@@ -169,7 +170,8 @@ def main() -> None:
             key = f"{row['name']} {share:g}"
             file = given.output / f"{key}.xvc"
             if not file.exists():
-                make(row, file, given.output / f"{row['name']} {shares[0]:g}.xvc", share, given.model)
+                whole = None if given.encode else given.output / f"{row['name']} {shares[0]:g}.xvc"
+                make(row, file, whole, share, given.model)
             size = file.stat().st_size * row["its"]["bpp"] / row["its"]["bytes"]
             own = results.setdefault(key, {"bpp": size})
             for way in ways:
