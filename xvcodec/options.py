@@ -25,7 +25,7 @@ class EncodeOptions:
     target_size: int | None = None  # bytes of the whole file, audio included
     target_psnr: float | None = None  # dB, mean PSNR-RGB over the frames
     tokens: int | None = None  # most tokens of a GOP, for models that write tokens
-    model: str = "crossmodal"  # a shipped model, or a .safetensors file
+    model: str = "crossmodal"  # a shipped model, a .safetensors file, or auto: what serves the rate that is asked for
     preset: str = "medium"  # fast: crossmodal-fast; slow: quality searched per GOP
     tune: str | None = None  # psnr or perceptual (finer where errors are seen); None: what the model is for
     gop: int = 32  # longest GOP in frames

@@ -15,6 +15,7 @@ from xvc_bitstream import Header, Writer, atomic_open, read_captions
 from xvc_bitstream.records import AudioPacket, Caption
 
 from xvcodec.codec.budget import make_control
+from xvcodec.codec.choice import model_for
 from xvcodec.codec.guidance import prompt_caption, text_between
 from xvcodec.codec.pipeline import Ahead
 from xvcodec.codec.planner import GopFrames, plan
@@ -110,7 +111,7 @@ class Encoder:
         options = self.options
         reader = stack.enter_context(self.open())
         captions = captions_for(options, reader)
-        model = load_model(options.model_name)
+        model = load_model(model_for(options, reader.info))
         text = load_text_encoder(options.text_encoder)
         self.session = Session.open(model, options.coder, text, options.backend, options.device)
         if options.tune not in (None, *self.session.codec.tunes):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.option("--target-size", type=SIZE, help="Size of the whole file: 800k, 2M, 1.5MiB.")
 @click.option("--target-psnr", type=Number(0, 100, min_open=True), help="Mean PSNR in dB.")
 @click.option("--tokens", type=click.IntRange(1), help="Most tokens of a GOP (--model onedva).")
-@click.option("--model", default="crossmodal", show_default=True, help="A name that `xvc models` lists.")
+@click.option("--model", default="crossmodal", show_default=True, help="A name that `xvc models` lists, or auto: by rate.")
 @click.option("-preset", type=click.Choice(["fast", "medium", "slow"]), default="medium", show_default=True)
 @click.option("--tune", type=click.Choice(["psnr", "perceptual"]), show_default="perceptual for hivae, else psnr",
               help="perceptual: finer where errors are seen, coarser where detail hides them.")  # fmt: skip
