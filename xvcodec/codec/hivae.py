@@ -50,7 +50,7 @@ HIDDEN = 0.2
 
 @dataclass(frozen=True)
 class Searches:
-    """Motion of a GOP as found with several prices of vectors, and what came of coding with each."""
+    """Motion of a GOP as found in several ways to cut it and with several prices of vectors, and what came of each."""
 
     found: list[Analysis]
     quality: float = 0.0

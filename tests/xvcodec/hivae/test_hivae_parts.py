@@ -49,9 +49,9 @@ def test_frames_between_are_found_in_what_decoders_have() -> None:
         assert (found.fields[0, 1:, 0, 2:6, 2:6] == 8).all() and not found.fields[0, 1:, 1, 2:6, 2:6].any()
 
 
-def test_where_everything_is_soon_gone_anchors_are_near() -> None:
+def test_where_everything_is_soon_gone_near_anchors_are_tried_too() -> None:
     new = torch.rand(9, 1, 64, 64, generator=torch.Generator().manual_seed(4)) - 0.5
-    assert [len(found.fields) for found in searched(new, new)] == [4, 4]
+    assert [len(found.fields) for found in searched(new, new)] == [2, 2, 4, 4]
     assert [len(found.fields) for found in searched(scene(9), scene(9))] == [2, 2]
     assert [len(found.fields) for found in searched(scene(1), scene(1))] == [0]
 
