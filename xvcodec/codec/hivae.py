@@ -55,7 +55,7 @@ class Searches:
     found: list[Analysis]
     quality: float = 0.0
     tried: NDArray[np.float64] | None = None  # [searches, 2, 2]: at quality - STEP and at quality decibels, log of bits
-    drawing: Drawing | None = None
+    drawing: Drawing = field(default_factory=lambda: nothing(0, 0, 0))
 
     def best(self, quality: float) -> Analysis:
         """What gives most for its bits at a quality."""
@@ -132,7 +132,6 @@ class HivaeCodec(CrossmodalCodec):
         """Code at quality (crf) 0 to 63."""
         coded = self.unpainted(planes, analysis, quality, guide)
         drawing = analysis.drawing
-        assert drawing is not None
 
         def painted() -> Planes:
             with torch.inference_mode():

@@ -74,14 +74,12 @@ class OnedvaCodec(HivaeCodec):
     def encode(self, planes: Planes, analysis: Searches, quality: float, guide: Guide) -> CodedGop:  # type: ignore[override]
         """Code at quality (crf) 0 to 63: all tokens, or at most `guide.tokens` of them."""
         closed = self.closed(planes, analysis.best(quality), quality, guide)
-        drawing = analysis.drawing
-        assert drawing is not None
         ahead, progress = self.begin(closed)
         pieces = progress.pieces(progress.until(guide.tokens))
-        streams: list[PassStream | PieceStream] = [*ahead, *said(drawing), PieceStream("tokens", TOKEN, pieces)]
+        streams: list[PassStream | PieceStream] = [*ahead, *said(analysis.drawing), PieceStream("tokens", TOKEN, pieces)]
 
         def decoded() -> Planes:
-            symbols = self.said(closed, pieces, drawing)
+            symbols = self.said(closed, pieces, analysis.drawing)
             parts = list(self.reconstruct(symbols, quality, guide))
             return Planes(torch.cat([part.luma for part in parts]), torch.cat([part.chroma for part in parts]))
 

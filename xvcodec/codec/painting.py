@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from xvcodec.codec.coefficient_contexts import Ints
 from xvcodec.codec.family import Guide, Planes
 from xvcodec.codec.noise import noise
-from xvcodec.models.painter import PLANES, halves, unit_of, wholes
+from xvcodec.models.painter import PLANES, SIDE, halves, unit_of, wholes
 from xvcodec.runtime.base import Runtime
 
 STEPS = 1
@@ -21,9 +21,8 @@ INSTEAD = 2.0 / 3.0
 clips kept from training, SqueezeNet's distance falls by 8 %, MS-SSIM rises, and the squared error stays."""
 
 
-TILE, REACH = 8, 2
-"""Side of the tiles, positions at half resolution, that networks know their place in, and how many to each side are looked
-at for what they have in common."""
+REACH = 2
+"""Tiles to each side that are looked at for what they have in common."""
 
 
 @dataclass(frozen=True)
@@ -72,14 +71,14 @@ def sketch(runtime: Runtime, picture: Planes, quality: float, guide: Guide, hint
 
 
 def without_pattern(detail: Tensor) -> Tensor:
-    """Detail [N, 6, H/2, W/2] less what is the same in neighbouring tiles.
+    """Detail [N, 6, H/2, W/2] less what is the same in neighbouring tiles, those that painters know their place in.
 
     A flow that is told that much is lost draws a pattern that repeats every 16 pixels, which fools networks that judge
     features, and which people see as a screen (docs/experiments.md).
     """
-    tiles = F.pixel_unshuffle(detail, TILE)
+    tiles = F.pixel_unshuffle(detail, SIDE)
     same = F.avg_pool2d(F.pad(tiles, (REACH,) * 4, mode="replicate"), 2 * REACH + 1, 1)
-    return detail - F.pixel_shuffle(same, TILE)
+    return detail - F.pixel_shuffle(same, SIDE)
 
 
 def blend(sketched: Sketch, drawn: float) -> Planes:

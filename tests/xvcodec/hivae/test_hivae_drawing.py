@@ -20,8 +20,9 @@ import xvcodec
 from xvcodec import DecodeOptions
 from xvcodec.codec.drawing import QUARTERS, Drawing, choose, decode_drawing, nothing, said
 from xvcodec.codec.family import Guide, PassStream, Planes
-from xvcodec.codec.painting import TILE, blend, paint, sketch, without_pattern
+from xvcodec.codec.painting import blend, paint, sketch, without_pattern
 from xvcodec.codec.quality_maps import LIMIT
+from xvcodec.models.painter import SIDE
 from xvcodec.models.weights import load_model
 from xvcodec.runtime.torch_runtime import TorchRuntime
 
@@ -102,7 +103,7 @@ def test_a_picture_is_painted_as_it_was_looked_at(tiny: Path) -> None:
 
 def test_what_repeats_from_tile_to_tile_is_no_detail() -> None:
     random = torch.Generator().manual_seed(3)
-    tile, noise = torch.randn(1, 6, TILE, TILE, generator=random), torch.randn(1, 6, 64, 96, generator=random)
+    tile, noise = torch.randn(1, 6, SIDE, SIDE, generator=random), torch.randn(1, 6, 64, 96, generator=random)
     assert without_pattern(tile.repeat(1, 1, 8, 12)).abs().max() < 1e-5
     assert 0.9 < float(without_pattern(noise + tile.repeat(1, 1, 8, 12)).square().mean()) < 1.0  # a share of noise goes, too
 
