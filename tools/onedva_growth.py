@@ -24,6 +24,7 @@ import torch
 from numpy.typing import NDArray
 
 from xvcodec.codec.crossmodal import Closed, CrossmodalCodec
+from xvcodec.codec.drawing import Drawing
 from xvcodec.codec.family import Guide, Planes
 from xvcodec.codec.onedva import OnedvaCodec, error_between
 from xvcodec.codec.painting import paint
@@ -56,20 +57,21 @@ def middle(planes: Planes) -> Planes:
                   planes.chroma[..., top // 2 : (top + HEIGHT) // 2, left // 2 : (left + WIDTH) // 2])
 
 
-def prefixes(codec: OnedvaCodec, planes: Planes, closed: Closed, quality: float, guide: Guide, drawn: int,
+def prefixes(codec: OnedvaCodec, planes: Planes, closed: Closed, quality: float, guide: Guide, drawing: Drawing,
              ways: list[str]) -> list[dict[str, float]]:
     """Tokens and PSNR by way of painting, of prefixes from short to long."""
     (_, progress), rows = codec.begin(closed), []
     most = sum(scan.tokens for scan in progress.scans[: progress.until()])
     for part in reversed(range(PARTS)):
         count = progress.until(most >> part)
-        symbols = codec.said(closed, progress.pieces(count), drawn)
+        symbols = codec.said(closed, progress.pieces(count), drawing)
         parts = list(CrossmodalCodec.reconstruct(codec, symbols, quality, guide))
         plain = Planes(torch.cat([each.luma for each in parts]), torch.cat([each.chroma for each in parts]))
         row = {"tokens": float(sum(scan.tokens for scan in progress.scans[:count])), "plain": decibel(plain, planes)}
         for way in ways:
-            told, share = codec.seen(symbols, quality), codec.drawing(symbols)
-            row[way] = decibel(paint(codec.runtime, plain, told, replace(guide, steps=int(way)), share), planes)
+            told, share = codec.seen(symbols, quality), codec.drawn(symbols)
+            painted = paint(codec.runtime, plain, told, replace(guide, steps=int(way)), share, drawing.hints)
+            row[way] = decibel(painted, planes)
         rows.append(row)
     return rows
 
@@ -137,7 +139,7 @@ def main() -> None:
         for kind, tokens in integers(closed):
             for token in range(tokens.shape[1]):
                 values[kind, token].append(tokens[:, token])
-        rows = found[name] = prefixes(codec, planes, closed, given.crf, guide, searches.drawn, ways)
+        rows = found[name] = prefixes(codec, planes, closed, given.crf, guide, searches.drawing, ways)
         for way in ["plain", *ways]:
             fall = max(max(-np.diff([row[way] for row in rows])), 0.0)
             print(f"{name} {way}: " + " ".join(f"{row['tokens']:.0f}:{row[way]:.2f}" for row in rows)

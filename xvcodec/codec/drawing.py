@@ -54,7 +54,8 @@ def choose(runtime: Runtime, truth: Planes, decoded: Planes, quality: float, gui
     pairs = [(Planes(truth.luma[at : at + 1], truth.chroma[at : at + 1]),
               Planes(decoded.luma[at : at + 1], decoded.chroma[at : at + 1])) for at in frames]
     q = torch.full((1,), quality, device=truth.luma.device)
-    told = torch.cat([runtime.run("paint.tell", (*vars(true).values(), *vars(seen).values(), q))[0] for true, seen in pairs])
+    told = torch.cat([runtime.run("paint.tell", (true.luma, true.chroma, seen.luma, seen.chroma, q))[0]
+                      for true, seen in pairs])
     hints = told.mean(0).round().clamp(-LIMIT, LIMIT).cpu().numpy().astype(np.int32)
     sketches = [sketch(runtime, seen, quality, guide, hints) for _, seen in pairs]
     wanted = torch.cat([true.luma for true, _ in pairs]).float()

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from xvcodec.models.coder import nominal_step
 from xvcodec.models.crossmodal import CHROMA
-from xvcodec.models.hints import Told
+from xvcodec.models.hints import Told, opened
 from xvcodec.models.layers import Pointwise, TextAttention, dense
 from xvcodec.models.windows import WindowLayer
 
@@ -29,8 +29,6 @@ SIDE = 8
 """Positions at half resolution on a side of the transform's largest patches: networks are told where they are in one."""
 UNIT = 0.1
 """Details are counted in UNIT quantiser steps of a GOP's quality: about their deviation."""
-LEAK = 0.2
-"""What activations leave of values below zero."""
 Sizes = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 """Of a painter, as `PainterConfig` begins with them."""
 MEAN: Sizes = ((48, 2), (64, 2), (96, 2))
@@ -109,7 +107,7 @@ class Painter(nn.Module):
             coarse = layer(coarse)
         middle = middle + F.pixel_shuffle(self.higher(_through(coarse, self.third)), 2)
         x = x + F.pixel_shuffle(self.up(_through(middle, self.later)), 2)
-        return self.head(_open(_through(x, self.last))).float()
+        return self.head(opened(_through(x, self.last))).float()
 
     def _seen(self, planes: Tensor, unit: Tensor) -> Tensor:
         """The first layer, whose weights add up to zero for luma and each plane of chroma: it sees no brightness."""
@@ -134,13 +132,8 @@ def _up(inputs: int, outputs: int) -> Pointwise:
     return Pointwise(inputs, 4 * outputs)
 
 
-def _open(x: Tensor) -> Tensor:
-    """ReLU that never closes: with a plain one the head saw nothing but zeros after 1200 steps (docs/experiments.md)."""
-    return F.leaky_relu(x, LEAK)
-
-
 def _through(x: Tensor, convolutions: nn.ModuleList) -> Tensor:
     """Residual convolutions."""
     for convolution in convolutions:
-        x = x + convolution(_open(x))
+        x = x + convolution(opened(x))
     return x

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from xvcodec.codec.drawing import LOOKED_AT
 from xvcodec.codec.family import Planes
 from xvcodec.models.painter import halves
 from xvcodec.training.data import Clips
@@ -65,17 +66,13 @@ def _notes(folder: Path, name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-LOOKS = 3
-"""Pictures of each GOP, wherever in it, that hints are made of."""
-
-
 @dataclass(frozen=True)
 class Pairs:
     """2 N pictures, each followed by the one after it, and what the encoder looks at to tell about their GOPs."""
 
     truth: Tensor  # [2 N, 6, S/2, S/2] as `halves` gives them
     decoded: Tensor
-    looks_truth: Tensor  # [N LOOKS, 6, S/2, S/2], the same part of other pictures
+    looks_truth: Tensor  # [N LOOKED_AT, 6, S/2, S/2], the same part of other pictures
     looks_decoded: Tensor
     quality: Tensor  # [2 N] that painters are told
     captions: list[str]
@@ -97,7 +94,7 @@ class CodedClips:
         for _ in range(count):
             note = self.notes[int(rng.integers(len(self.notes)))]
             first = int(rng.integers(note["frames"] - 1))
-            looks = rng.integers(note["frames"], size=LOOKS).tolist()
+            looks = rng.integers(note["frames"], size=LOOKED_AT).tolist()
             top, left = (int(rng.integers((SIZE - size) // STRIDE + 1)) * STRIDE for _ in range(2))
             mirrored = rng.random() < 0.5
             found.append([self._crop(note, which, pictures, (top, left, size), mirrored)

@@ -19,13 +19,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from xvcodec.codec.drawing import LOOKED_AT
 from xvcodec.codec.family import GopCodec
 from xvcodec.codec.session import Session
 from xvcodec.codec.structure import dissimilarity
 from xvcodec.families import family
 from xvcodec.models.painter import unit_of, wholes
 from xvcodec.models.weights import LoadedModel
-from xvcodec.training.coded_clips import LOOKS, Coded, CodedClips, Pairs, code_clips
+from xvcodec.training.coded_clips import Coded, CodedClips, Pairs, code_clips
 from xvcodec.training.data import Clips
 from xvcodec.training.features import Features, rgb_of
 from xvcodec.training.recipe import Recipe
@@ -119,10 +120,10 @@ class PainterTask(Task):
 
     def _hints(self, pairs: Pairs) -> tuple[Tensor, Tensor]:
         """Hints of both pictures of each pair [2 N, C, h, w], and their bits for an area, about."""
-        q = pairs.quality[::2].repeat_interleave(LOOKS).to(self.device)
+        q = pairs.quality[::2].repeat_interleave(LOOKED_AT).to(self.device)
         truth, decoded = pairs.looks_truth.to(self.device), pairs.looks_decoded.to(self.device)
         values = self.model.teller(truth, decoded, unit_of(q))
-        values = values.view(-1, LOOKS, *values.shape[1:]).mean(1)
+        values = values.view(-1, LOOKED_AT, *values.shape[1:]).mean(1)
         noisy = values + torch.rand_like(values) - 0.5
         cost = laplace_bits(noisy, values.abs().mean((0, 2, 3), keepdim=True).detach())
         whole = values + (values.round() - values).detach() if self.steps % NOISY else noisy
