@@ -32,25 +32,29 @@ def start_of(bpp: float) -> float:
 
 
 def search(measure: Callable[[float], float], target: float, start: float, slope: float,
-           tolerance: float) -> tuple[float, float]:
+           tolerance: float, limit: bool = False) -> tuple[float, float]:
     """Find the quality where `measure` (falling in crf) meets `target`: false position inside a shrinking bracket.
+
+    Where `measure` jumps it may not be met; then the nearest is taken.
 
     Args:
         measure: value at a quality, e.g. log of bytes, or dB.
         target: wanted value.
         start, slope: first guess and first derivative.
         tolerance: absolute error that is good enough.
+        limit: whether a value further above the target is taken only if all are.
     Returns:
         quality in [0, 63] and the slope seen last.
     """
     low, high = (0.0, math.inf), (MAX_CRF, -math.inf)  # (quality, value): value above target, value below
     quality = best = min(MAX_CRF, max(0.0, start))
-    closest = math.inf
+    closest = (True, math.inf)
     for _ in range(TRIES):
         value = measure(quality)
-        if abs(value - target) < closest:
-            closest, best = abs(value - target), quality
-        if closest <= tolerance or low[0] >= high[0] - 1 / 256:
+        off = (limit and value > target + tolerance, abs(value - target))
+        if off < closest:
+            closest, best = off, quality
+        if closest[1] <= tolerance or low[0] >= high[0] - 1 / 256:
             break
         if value > target:
             low = (quality, value)
@@ -132,7 +136,7 @@ class TargetSize:
             self.sizes = sum(trial.code(quality).size + overhead for trial in sample)
             return math.log(self.sizes)
 
-        quality, slope = search(measure, wanted, start, USUAL_SLOPE, TOLERANCE)
+        quality, slope = search(measure, wanted, start, USUAL_SLOPE, TOLERANCE, limit=True)
         self.found = Found(quality, min(-0.01, slope), measure(quality) and self.sizes / sampled)
 
     def code(self, trial: Trial) -> Coded:
@@ -159,5 +163,5 @@ class TargetSize:
         def measure(quality: float) -> float:
             return math.log(trial.code(min(high, max(low, quality))).size + self.overhead)
 
-        quality, _ = search(measure, wanted, coded.quality, self.found.slope, 0.02)
+        quality, _ = search(measure, wanted, coded.quality, self.found.slope, 0.02, limit=True)
         return trial.code(min(high, max(low, quality)))

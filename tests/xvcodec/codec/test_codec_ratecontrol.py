@@ -49,6 +49,18 @@ def test_search_for_the_impossible_gives_the_end_of_the_range(target: float, exp
     assert measure.calls <= TRIES
 
 
+@pytest.mark.parametrize("jump", [0.03, 0.3])
+def test_where_sizes_jump_the_smaller_one_is_taken(jump: float) -> None:
+    def measure(quality: float) -> float:
+        return 5.0 - 0.075 * quality + (jump if quality < 40.0 else 0.0)
+
+    below, above = measure(40.0), 5.0 - 0.075 * 40.0 + jump
+    target = above - jump / 3.0  # nearer to what is too much
+    quality, _ = search(measure, target, 30.0, -0.075, 0.005, limit=True)
+    assert below - 0.05 < measure(quality) <= target
+    assert measure(search(measure, target, 30.0, -0.075, 0.005)[0]) > target
+
+
 def test_searches_begin_coarser_at_lower_rates() -> None:
     assert [start_of(bpp) for bpp in (1e-9, 0.14, 1e9)] == [55.0, 32.0, 0.0]
     assert 32.0 < start_of(0.07) < start_of(0.05) < 55.0
