@@ -13,7 +13,7 @@ from torch import Tensor
 
 from xvcodec.codec.chunks import cut, fewest, shares
 from xvcodec.codec.field_contexts import COMPONENTS
-from xvcodec.codec.fields import LIMIT
+from xvcodec.codec.field_waves import LIMIT
 from xvcodec.codec.lifetimes import octaves
 from xvcodec.codec.masking import Masking, masking
 from xvcodec.models.coder import AREA, nominal_step

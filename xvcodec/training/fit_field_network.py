@@ -25,7 +25,7 @@ from xvcodec.codec.field_network import (
     inputs_of,
     motion_tables,
 )
-from xvcodec.codec.fields import waves
+from xvcodec.codec.field_waves import waves
 from xvcodec.codec.shifts import Prices
 from xvcodec.models.quincunx import STEPS
 

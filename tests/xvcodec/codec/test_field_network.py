@@ -25,7 +25,8 @@ from xvcodec.codec.field_network import (
     FieldNetwork,
     inputs_of,
 )
-from xvcodec.codec.fields import Part, encode_fields, waves
+from xvcodec.codec.field_waves import Part, waves
+from xvcodec.codec.fields import encode_fields
 from xvcodec.codec.shifts import Prices
 from xvcodec.models.quincunx import STEPS
 

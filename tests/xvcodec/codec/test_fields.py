@@ -16,16 +16,8 @@ from xvc_bitstream.errors import DamagedError
 from xvcodec.codec.field_contexts import TABLES, Ints
 from xvcodec.codec.field_network import BIAS, ENTRY, INNER, SHIFTS, UNIT, FieldNetwork
 from xvcodec.codec.field_shifts import shape_of
-from xvcodec.codec.fields import (
-    LIMIT,
-    SIDES,
-    Read,
-    decode_fields,
-    encode_apart,
-    encode_fields,
-    passes_of,
-    waves,
-)
+from xvcodec.codec.field_waves import LIMIT, SIDES, waves
+from xvcodec.codec.fields import Read, decode_fields, encode_apart, encode_fields, passes_of
 from xvcodec.codec.shifts import REACH, Prices
 from xvcodec.errors import UsageError
 from xvcodec.models.quincunx import quincunx
