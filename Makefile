@@ -22,6 +22,7 @@ test: lint ## Run ruff, mypy and the whole test suite
 lint: $(VENV)/.developed ## Run ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy tools
 
 bench: $(VENV)/.developed ## Measure speed and memory on this machine
 	$(BIN)/python tools/bench $(BENCH)

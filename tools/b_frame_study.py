@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from p_frame_study import PLAIN, frame_of, picture_of
 from xvc_bitstream.coders.base import bits
+from xvc_bitstream.tables import TableSet
 
 from xvcodec.codec.chunks import shares
 from xvcodec.codec.crossmodal import CrossmodalCodec
@@ -27,7 +28,7 @@ from xvcodec.codec.fields import encode_fields
 from xvcodec.codec.measure import psnr_rgb
 from xvcodec.codec.planes import to_frames, to_planes
 from xvcodec.codec.session import Session
-from xvcodec.codec.shifts import shift
+from xvcodec.codec.shifts import Pass, shift
 from xvcodec.media.types import Frame, VideoInfo
 from xvcodec.models.coder import AREA
 from xvcodec.models.crossmodal import BETWEEN
@@ -77,16 +78,17 @@ def ours(session: Session, frames: list[Frame], outer: list[Frame], info: VideoI
     pass_.latents["anchor"] = [np.zeros((codec.module.anchor.latents, *anchor.shape[-2:]), np.int32)]
     state = [each[place] for place in (slice(1), slice(1, 2)) for each in (known.luma.float(), known.chroma.float())]
     places = torch.tensor([shares(BETWEEN)])
-    decoded = Planes(*pass_.predicted("between", luma[1:-1], chroma[1:-1], (*state, fields, places)))
+    decoded = Planes(*pass_.predicted("between", luma[1:-1], chroma[1:-1], (*state, fields, places))())
 
-    def spent(passes: list[tuple[np.ndarray, np.ndarray]]) -> float:
-        return sum(bits(symbols, index, session.model.tables) for symbols, index in passes) / 8
+    def spent(passes: list[Pass], tables: TableSet) -> float:
+        return sum(bits(*each, tables) for each in passes) / 8
 
-    with_them, without = (spent(encode_fields(each.numpy().astype(np.int32), [BETWEEN], codec.fields, codec.field_prices))
-                          for each in (fields, straight))
+    with_them, without = (spent(encode_fields(each.numpy().astype(np.int32), [BETWEEN], codec.fields, codec.field_prices),
+                                codec.fields.tables) for each in (fields, straight))
     vectors = with_them - without
     shown = to_frames(decoded, [0] * BETWEEN, [0] * BETWEEN, info.height, info.width, 8)
-    return vectors + spent(shift(pass_.passes["between"], codec.prices)), _quality(frames[1:-1], shown, info), vectors
+    rest = spent(shift(pass_.passes["between"], codec.prices), codec.tables)
+    return vectors + rest, _quality(frames[1:-1], shown, info), vectors
 
 
 def _quality(frames: list[Frame], shown: list[Frame], info: VideoInfo) -> float:
@@ -107,18 +109,20 @@ def main() -> None:
         frames = list(clip.read())
         for at in given.at:
             five = frames[at : at + BETWEEN + 2]
-            theirs, outer = [], []
+            theirs, outer = [], list[Frame]()
             for qp in QPS:
                 size, decoded = x264(five, qp, given.options)
                 outer = outer or [decoded[0], decoded[-1]]
                 theirs.append((size, _quality(five[1:-1], decoded[1:-1], clip.info)))
             with torch.inference_mode():
                 mine = [ours(session, five, outer, clip.info, crf) for crf in CRFS]
-            rates.append(delta(*(Curve.of(*list(zip(*points, strict=True))[:2]) for points in (theirs, mine))).rate)
+            reference, test = (Curve.of(*list(zip(*points, strict=True))[:2]) for points in (theirs, mine))
+            rates.append(delta(reference, test).rate)
             print(clip.name, at, "x264", *(f"{size:.0f}: {quality:.2f}" for size, quality in theirs))
             print(clip.name, at, "ours", *(f"{size:.0f} ({vectors:.0f}): {quality:.2f}" for size, quality, vectors in mine))
             print(clip.name, at, "no overlap" if rates[-1] is None else f"{rates[-1]:+.0f} %", flush=True)
-    print(f"mean of those that overlap: {np.mean([rate for rate in rates if rate is not None]):+.1f} %")
+    known = [rate for rate in rates if rate is not None]
+    print(f"mean of those that overlap: {np.mean(known):+.1f} %" if known else "none overlap")
 
 
 if __name__ == "__main__":

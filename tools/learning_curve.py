@@ -156,7 +156,8 @@ def main() -> None:
 
         figure, axes = pyplot.subplots(1, len(names), figsize=(5.2 * len(names), 3.8), squeeze=False)
         for axis, name in zip(axes[0], names, strict=True):
-            draw(axis, *(column(having[name], key) for key in ("step", name, "steps")), *fits[name])
+            n, loss, weight = (column(having[name], key) for key in ("step", name, "steps"))
+            draw(axis, n, loss, weight, *fits[name])
             axis.set(title=f"{given.name} {name}".strip(), ylabel="loss")
             rate = hours / last
             top = axis.secondary_xaxis("top", functions=(lambda x, rate=rate: x * rate, lambda x, rate=rate: x / rate))

@@ -15,6 +15,7 @@ import tempfile
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -42,7 +43,7 @@ class Vector:
     prompt: str | None = None
 
 
-BT709 = {"primaries": 1, "transfer": 1, "matrix": 1, "time_base": Fraction(1, 90000)}
+BT709: dict[str, Any] = {"primaries": 1, "transfer": 1, "matrix": 1, "time_base": Fraction(1, 90000)}
 SMALL = VideoInfo(48, 40, frame_rate=Fraction(25), **BT709)
 ODD = VideoInfo(41, 35, bit_depth=10, frame_rate=Fraction(25), **BT709)
 VECTORS = {
@@ -63,13 +64,13 @@ def pictures(vector: Vector) -> list[Frame]:
     kind = np.uint16 if info.bit_depth == 10 else np.uint8
     frames = []
     for number, pts in enumerate(vector.times):
-        planes = []
+        planes: list[Any] = []
         for plane, (rows, columns) in enumerate(((info.height, info.width), info.chroma_size, info.chroma_size)):
             x, y = np.arange(columns) + 2.0 * number, np.arange(rows)[:, None] + 1.0 * number
             value = 0.5 + (0.2, 0.1, 0.08)[plane] * (np.sin(0.3 * x + 0.1 * y + plane) + np.sin(0.45 * y - 0.15 * x))
             value[rows // 4 : rows // 2, 2 * number : 2 * number + columns // 4] = (0.8, 0.4, 0.6)[plane]
             planes.append(np.round(value.clip(0, 1) * top).astype(kind))
-        frames.append(Frame(pts, *planes, 3600))
+        frames.append(Frame(pts, planes[0], planes[1], planes[2], 3600))
     return frames
 
 

@@ -86,11 +86,11 @@ def ours(session: Session, pair: list[Frame], reference: Frame, info: VideoInfo,
     quality = np.full((1, luma.shape[-2] // AREA, luma.shape[-1] // AREA), crf, np.float32)
     pass_ = EncodingPass(codec, {"anchor": quality}, session.guidance(""), [0])
     state = (known.luma.float(), known.chroma.float(), fields[:, 0])
-    decoded = Planes(*pass_.predicted("anchor", luma, chroma, state))
-    spent = [*encode_fields(whole, [0], codec.fields, codec.field_prices), *shift(pass_.passes["anchor"], codec.prices)]
-    size = sum(bits(symbols, index, session.model.tables) for symbols, index in spent) / 8
+    decoded = Planes(*pass_.predicted("anchor", luma, chroma, state)())
+    vectors = sum(bits(*each, codec.fields.tables) for each in encode_fields(whole, [0], codec.fields, codec.field_prices))
+    rest = sum(bits(*each, codec.tables) for each in shift(pass_.passes["anchor"], codec.prices))
     frame = to_frames(decoded, [0], [0], info.height, info.width, 8)[0]
-    return size, psnr_rgb(pair[1], frame, info)
+    return (vectors + rest) / 8, psnr_rgb(pair[1], frame, info)
 
 
 def main() -> None:
