@@ -134,12 +134,12 @@ def main() -> None:
     assert isinstance(codec, OnedvaCodec)
     found, values = {}, defaultdict(list)
     for name, planes in clips(given.folder, given.frames, given.clips):
-        searches = codec.analyse(planes, given.crf, guide, codec.tunes[0])
-        closed = codec.closed(planes, searches.best(given.crf), given.crf, guide)
+        chosen = codec.analyse(planes, given.crf, guide, codec.tunes[0])
+        closed = codec.closed(planes, chosen, given.crf, guide)
         for kind, tokens in integers(closed):
             for token in range(tokens.shape[1]):
                 values[kind, token].append(tokens[:, token])
-        rows = found[name] = prefixes(codec, planes, closed, given.crf, guide, searches.drawing, ways)
+        rows = found[name] = prefixes(codec, planes, closed, given.crf, guide, chosen.drawing, ways)
         for way in ["plain", *ways]:
             fall = max(max(-np.diff([row[way] for row in rows])), 0.0)
             print(f"{name} {way}: " + " ".join(f"{row['tokens']:.0f}:{row[way]:.2f}" for row in rows)

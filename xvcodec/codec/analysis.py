@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 from xvcodec.codec.chunks import cut, fewest, shares
 from xvcodec.codec.field_contexts import COMPONENTS
@@ -57,6 +58,23 @@ def _cuts(luma: Tensor, quality: float, between: float, perceptual: bool) -> lis
     if frames > 1 + FEW and float(found[0].octaves[0].mean()) < SHORT_LIVED * math.log2(frames):
         found.append(_analyse(luma, -(-(frames - 1) // FEW), quality, between, perceptual))
     return found
+
+
+def smoothed(analysis: Analysis) -> Analysis:
+    """The same with qualities that differ less from area to area.
+
+    To say them takes up to 6 % of a file at low rates, so half of that. Where all moves, equal bytes bring 0.4 dB more
+    (`cockatoo`); where some stands still they are better as they are (`bedroom`).
+    """
+    hidden = analysis.masking
+    return replace(analysis, octaves=_mean_around(analysis.octaves),
+                   masking=hidden and replace(hidden, areas=_mean_around(hidden.areas)))
+
+
+def _mean_around(maps: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Means over 3x3 areas of maps [n, h, w], edges replicated."""
+    wide = F.pad(torch.from_numpy(maps)[:, None], (1, 1, 1, 1), mode="replicate")
+    return F.avg_pool2d(wide, 3, 1)[:, 0].numpy()
 
 
 def analyse_twice(luma: Tensor, quality: float, between: float, perceptual: bool, config: CrossmodalConfig,

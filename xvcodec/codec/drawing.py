@@ -14,15 +14,15 @@ from xvcodec.codec.painting import blend, sketch
 from xvcodec.codec.quality_maps import LIMIT, decode_maps, encode_maps
 from xvcodec.codec.shifts import tables_of
 from xvcodec.codec.structure import dissimilarity, texture_gap
-from xvcodec.models.coder import AREA
+from xvcodec.models.hints import AREA
 from xvcodec.runtime.base import Runtime
 
-QUARTERS = 4
-"""What is drawn is counted in quarters;"""
+QUARTERS, MOST = 4, 3
+"""What is drawn is counted in quarters; at most MOST of them are added, as the flow was trained to be shown."""
 TEXTURE, LOOKED_AT = 0.2, 3
-"""as many are added as make dissimilarity (MS-SSIM) times texture gap to the power of TEXTURE least in LOOKED_AT pictures:
-where a clip is unlike those of training, what is drawn does harm. Within 0.04 of the least SqueezeNet distance on all of
-twelve clips (docs/experiments.md)."""
+"""As many are added as make dissimilarity (MS-SSIM) times texture gap to the power of TEXTURE least in LOOKED_AT pictures:
+where a clip is unlike those of training, what is drawn does harm. On clips kept from training within 0.2 of the least
+SqueezeNet distance (docs/experiments.md)."""
 TOLD_WITH = 18
 """Table that codes them."""
 
@@ -32,7 +32,7 @@ class Drawing:
     """Of a GOP."""
 
     quarters: Ints  # int32 [1], 0 to QUARTERS
-    hints: Ints  # int32 [C, H/32, W/32], within +-LIMIT; zeros say nothing
+    hints: Ints  # int32 [C, H/16, W/16], within +-LIMIT; zeros say nothing
 
     @property
     def share(self) -> float:
@@ -64,7 +64,7 @@ def choose(runtime: Runtime, truth: Planes, decoded: Planes, quality: float, gui
         luma = torch.cat([blend(each, quarters / QUARTERS).luma for each in sketches]).float()
         return float(dissimilarity(luma, wanted) * texture_gap(luma, wanted) ** TEXTURE)
 
-    return Drawing(np.array([min(range(QUARTERS + 1), key=unlike)], np.int32), hints)
+    return Drawing(np.array([min(range(MOST + 1), key=unlike)], np.int32), hints)
 
 
 def said(drawing: Drawing) -> list[PassStream]:

@@ -5,7 +5,7 @@ Streams of a GOP of n chunks, m of which have frames between their anchors; all 
     global.vectors [n, 3, H/8, W/8], global.y [n, 96, H/8, W/8]       anchors: their fields and what remains of them
     detail.vectors [n, 3, 3, H/8, W/8], detail.y [m, 288, H/8, W/8]   frames between: corrections and sides, what remains
     drawn [1]                     quarters of what the flow draws that decoders add; left out when there are none
-    hints [C, H/32, W/32]         what the flow is told of each area; left out with `drawn`
+    hints [C, H/16, W/16]         what the flow is told of each area; left out with `drawn`
 Tables of `global` depend on itself alone, those of `detail` on both, so that every symbol decodes whatever is later left
 out of the picture.
 """
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 from xvc_bitstream.coders.base import bits
 
-from xvcodec.codec.analysis import Analysis, analyse_twice
+from xvcodec.codec.analysis import Analysis, analyse_twice, smoothed
 from xvcodec.codec.coefficient_contexts import Ints
 from xvcodec.codec.crossmodal import CrossmodalCodec, Symbols
 from xvcodec.codec.drawing import Drawing, choose, decode_drawing, nothing, said
@@ -49,23 +49,18 @@ HIDDEN = 0.2
 
 
 @dataclass(frozen=True)
-class Searches:
-    """Motion of a GOP as found in several ways to cut it and with several prices of vectors, and what came of each."""
+class Chosen(Analysis):
+    """What was found best for a GOP, and what is said about drawing. It holds for qualities near the one it was found for:
+    were it chosen anew for each, sizes would jump where the choice changes, and no rate between could be met."""
 
-    found: list[Analysis]
-    quality: float = 0.0
-    tried: NDArray[np.float64] | None = None  # [searches, 2, 2]: at quality - STEP and at quality decibels, log of bits
     drawing: Drawing = field(default_factory=lambda: nothing(0, 0, 0))
 
-    def best(self, quality: float) -> Analysis:
-        """What gives most for its bits at a quality."""
-        if self.tried is None:
-            return self.found[0]
-        part = min(2.0, max(-1.0, (quality - self.quality + STEP) / STEP))  # no further than a line can be trusted
-        decibels, spent = (self.tried[:, 0] * (1.0 - part) + self.tried[:, 1] * part).T
-        (finer, more), (coarser, less) = self.tried[0]
-        worth = max(0.0, (finer - coarser) / max(more - less, TINY))  # decibels that e times the bits bring
-        return self.found[int((decibels - worth * spent).argmax())]
+
+def best_of(tried: NDArray[np.float64]) -> int:
+    """What gives most for its bits, of what was tried at two qualities: decibels and log of bits, [n, 2, 2]."""
+    (finer, more), (coarser, less) = tried[0]
+    worth = max(0.0, (finer - coarser) / max(more - less, TINY))  # decibels that e times the bits bring
+    return int((tried[:, 1, 0] - worth * tried[:, 1, 1]).argmax())
 
 
 @dataclass(frozen=True)
@@ -94,25 +89,35 @@ class HivaeCodec(CrossmodalCodec):
         return super().price(self.nominal(quality))
 
     @torch.inference_mode()
-    def analyse(self, planes: Planes, quality: float, guide: Guide, tune: str = "psnr") -> Searches:  # type: ignore[override]
-        """Motion and lifetimes of a GOP, for several prices of vectors."""
+    def analyse(self, planes: Planes, quality: float, guide: Guide, tune: str = "psnr") -> Chosen:
+        """Motion and lifetimes of a GOP: the best of several prices of vectors, and of qualities as they are or smoother."""
+        found, tried = self._searched(planes, quality, guide, tune)
+        best = found[0]
+        if tried is not None:
+            number = best_of(tried)
+            two = [found[number], smoothed(found[number])]
+            best = two[best_of(np.stack([tried[number], self._tried_twice(planes, quality, guide, two[1])]))]
+        decoded = self.unpainted(planes, best, quality, guide).decoded()
+        return Chosen(**vars(best), drawing=choose(self.runtime, planes, decoded, self.nominal(quality), guide))
+
+    def _searched(self, planes: Planes, quality: float, guide: Guide,
+                  tune: str) -> tuple[list[Analysis], NDArray[np.float64] | None]:
+        """A GOP searched with several prices of vectors, and what came of each, see `best_of`; None where there is one."""
         found = analyse_twice(planes.luma.float(), self.nominal(quality), self.between(quality), tune == "perceptual",
                               self.module.config, PRICES, self.coarsest,
-                              lambda first: self._within(planes, first, quality, guide).decoded().luma.float())
+                              lambda first: self.unpainted(planes, first, quality, guide).decoded().luma.float())
         if len(found) == 1:
-            return self._drawing(planes, Searches(found), quality, guide)
-        coarse = max(quality, STEP)
-        tried = np.array([[self._tried(planes, at, guide, each) for at in (coarse - STEP, coarse)] for each in found])
-        return self._drawing(planes, Searches(found, coarse, tried), quality, guide)
+            return found, None
+        return found, np.array([self._tried_twice(planes, quality, guide, each) for each in found])
 
-    def _drawing(self, planes: Planes, searches: Searches, quality: float, guide: Guide) -> Searches:
-        """The same with what is said about drawing."""
-        decoded = self.unpainted(planes, searches, quality, guide).decoded()
-        return replace(searches, drawing=choose(self.runtime, planes, decoded, self.nominal(quality), guide))
+    def _tried_twice(self, planes: Planes, quality: float, guide: Guide, analysis: Analysis) -> list[tuple[float, float]]:
+        """What comes of a GOP at two qualities, see `best_of`."""
+        coarse = max(quality, STEP)
+        return [self._tried(planes, at, guide, analysis) for at in (coarse - STEP, coarse)]
 
     def _tried(self, planes: Planes, quality: float, guide: Guide, analysis: Analysis) -> tuple[float, float]:
         """What comes of a GOP before it is painted: decibels, as its tuning counts errors, and the logarithm of its bits."""
-        coded = self._within(planes, analysis, quality, guide)
+        coded = self.unpainted(planes, analysis, quality, guide)
         errors = (coded.decoded().luma - planes.luma).square()
         if analysis.masking:
             errors = F.avg_pool2d(errors, BLOCK) * analysis.masking.frames
@@ -120,16 +125,14 @@ class HivaeCodec(CrossmodalCodec):
                     for each in stream.passes)
         return float(-10.0 * (errors.mean((1, 2, 3)) + TINY).log10().mean()), math.log(spent + 1.0)
 
-    def unpainted(self, planes: Planes, analysis: Searches, quality: float, guide: Guide) -> CodedGop:
+    def unpainted(self, planes: Planes, analysis: Analysis, quality: float, guide: Guide) -> CodedGop:
         """Code; decoded pictures are as they are within the loop."""
-        return self._within(planes, analysis.best(quality), quality, guide)
-
-    def _within(self, planes: Planes, analysis: Analysis, quality: float, guide: Guide) -> CodedGop:
         return super().encode(planes, analysis, quality, guide)
 
     @torch.inference_mode()
-    def encode(self, planes: Planes, analysis: Searches, quality: float, guide: Guide) -> CodedGop:  # type: ignore[override]
+    def encode(self, planes: Planes, analysis: Analysis, quality: float, guide: Guide) -> CodedGop:
         """Code at quality (crf) 0 to 63."""
+        assert isinstance(analysis, Chosen)
         coded = self.unpainted(planes, analysis, quality, guide)
         drawing = analysis.drawing
 

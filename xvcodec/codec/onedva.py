@@ -21,11 +21,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from xvcodec.codec.analysis import Analysis
 from xvcodec.codec.crossmodal import Closed, Symbols, Told
 from xvcodec.codec.cut_maps import encode_cuts
 from xvcodec.codec.drawing import Drawing, decode_drawing, said
 from xvcodec.codec.family import CodedGop, Guide, OpenPiece, PassStream, Piece, PieceHead, PieceStream, Planes, ReadStream
-from xvcodec.codec.hivae import HivaeCodec, HivaeSymbols, Searches
+from xvcodec.codec.hivae import Chosen, HivaeCodec, HivaeSymbols
 from xvcodec.codec.onedva_contexts import OnedvaContexts
 from xvcodec.codec.token_contexts import TOKEN, Ints
 from xvcodec.codec.token_layers import latents_of, make_layers, whole_of
@@ -71,9 +72,10 @@ class OnedvaCodec(HivaeCodec):
         self.tokens = contexts.tokens
 
     @torch.inference_mode()
-    def encode(self, planes: Planes, analysis: Searches, quality: float, guide: Guide) -> CodedGop:  # type: ignore[override]
+    def encode(self, planes: Planes, analysis: Analysis, quality: float, guide: Guide) -> CodedGop:
         """Code at quality (crf) 0 to 63: all tokens, or at most `guide.tokens` of them."""
-        closed = self.closed(planes, analysis.best(quality), quality, guide)
+        assert isinstance(analysis, Chosen)
+        closed = self.closed(planes, analysis, quality, guide)
         ahead, progress = self.begin(closed)
         pieces = progress.pieces(progress.until(guide.tokens))
         streams: list[PassStream | PieceStream] = [*ahead, *said(analysis.drawing), PieceStream("tokens", TOKEN, pieces)]

@@ -42,7 +42,7 @@ def paint(runtime: Runtime, decoded: Planes, quality: float, guide: Guide, drawn
     Args:
         decoded: N pictures. quality: what painters are told, crf, see `xvcodec.models.painter.unit_of`.
         guide: caption, seed, and steps of the flow (Euler); with 0 of them the mean alone.
-        drawn: how much is added of what the flow draws, 0 to 1. hints: what it is told, [C, H/32, W/32].
+        drawn: how much is added of what the flow draws, 0 to 1. hints: what it is told, [C, H/16, W/16].
     """
     painted = []
     for luma, chroma in zip(decoded.luma.split(1), decoded.chroma.split(1), strict=True):

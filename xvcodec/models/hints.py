@@ -15,6 +15,8 @@ from xvcodec.models.layers import Pointwise, dense
 
 WIDTHS = (24, 32, 48, 48, 48)
 """Channels of `Teller` at a half of the resolution, a quarter and so on."""
+AREA = 16
+"""Side of an area that hints are for, pixels."""
 SOFT = 5
 """Side of the window, in positions, whose mean is taken off where networks shall see no brightness."""
 LEAK = 0.2
@@ -23,7 +25,7 @@ FAINT = 1e-12
 
 
 class Teller(nn.Module):
-    """What is lost -> hints, before they are rounded."""
+    """What is lost -> hints, before they are rounded: what squares of two areas a side have in common, and each its own."""
 
     def __init__(self, planes: int, hints: int) -> None:
         super().__init__()
@@ -32,9 +34,11 @@ class Teller(nn.Module):
         self.to_quarter, self.at_quarter = Pointwise(4 * first, second), nn.Conv2d(second, second, 3, padding=1)
         self.to_eighth, self.at_eighth = Pointwise(4 * second, third), nn.Conv2d(third, third, 3, padding=1)
         self.narrow, self.narrower = Pointwise(4 * third, fourth), Pointwise(4 * fourth, last)
-        self.head = nn.Conv2d(last, hints, 1)
-        nn.init.normal_(self.head.weight, std=2.0 * last**-0.5)  # wide enough for rounding not to make all of them zero
-        nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
+        self.at_sixteenth = nn.Conv2d(fourth, fourth, 3, padding=1)
+        self.wide, self.own = nn.Conv2d(last, hints, 1), nn.Conv2d(fourth, hints, 1)
+        nn.init.normal_(self.wide.weight, std=2.0 * last**-0.5)  # enough for rounding not to make all of them zero
+        for head in (self.wide, self.own):
+            nn.init.zeros_(head.bias)  # type: ignore[arg-type]
 
     def forward(self, truth: Tensor, decoded: Tensor, unit: Tensor) -> Tensor:
         """Look at pictures.
@@ -42,7 +46,7 @@ class Teller(nn.Module):
         Args:
             truth, decoded: [N, planes, H/2, W/2], H and W multiples of 32. unit: [N, 1, 1, 1] what detail is counted in.
         Returns:
-            [N, hints, H/32, W/32].
+            [N, hints, H/16, W/16].
         """
         lost = (truth - decoded) / unit
         edge = SOFT // 2
@@ -51,9 +55,9 @@ class Teller(nn.Module):
         x = self.to_quarter(F.pixel_unshuffle(x, 2))
         x = self.to_eighth(F.pixel_unshuffle(opened(x + self.at_quarter(opened(x))), 2))
         x = self.narrow(F.pixel_unshuffle(opened(x + self.at_eighth(opened(x))), 2))
-        x = opened(self.narrower(F.pixel_unshuffle(opened(x), 2)))
-        even = x * torch.rsqrt(x.float().square().mean(1, keepdim=True) + FAINT).to(x.dtype)
-        return self.head(even).float()
+        around = opened(self.narrower(F.pixel_unshuffle(opened(x), 2)))
+        x = opened(x + self.at_sixteenth(opened(x)))
+        return F.interpolate(self.wide(_even(around)).float(), scale_factor=2.0) + self.own(_even(x)).float()
 
 
 class Told(nn.Module):
@@ -66,10 +70,15 @@ class Told(nn.Module):
         nn.init.zeros_(self.gate.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor, hints: Tensor) -> Tensor:
-        """Features [N, C, h, w] and hints [N, hints, H/32, W/32] -> [N, C, h, w]."""
+        """Features [N, C, h, w] and hints [N, hints, H/16, W/16] -> [N, C, h, w]."""
         gates = F.interpolate(self.gate(dense(hints)).float(), size=x.shape[-2:], mode="bilinear").to(x.dtype)
         scale, shift = gates.chunk(2, dim=1)
         return x * (1.0 + scale) + shift
+
+
+def _even(x: Tensor) -> Tensor:
+    """Features of mean square 1 at each position."""
+    return x * torch.rsqrt(x.float().square().mean(1, keepdim=True) + FAINT).to(x.dtype)
 
 
 def opened(x: Tensor) -> Tensor:

@@ -91,7 +91,7 @@ class Painter(nn.Module):
         Args:
             planes: [N, 6, H/2, W/2] of `halves`, H and W multiples of 32. q: [N] its quality, crf, see `unit_of`.
             text, mask: the caption.
-            state, time: x [N, 6, H/2, W/2] and t [N] of a flow. hints: [N, hints, H/32, W/32].
+            state, time: x [N, 6, H/2, W/2] and t [N] of a flow. hints: [N, hints, H/16, W/16].
         """
         x = self._seen(planes, unit_of(q))
         if self.state is not None and state is not None and time is not None:

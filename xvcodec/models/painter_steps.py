@@ -2,7 +2,7 @@
 
 Shapes, with N pictures, H and W multiples of 32: luma [N, 1, H, W], chroma [N, 2, H/2, W/2] in [-0.5, 0.5]; q [N] the
 quality that painters are told, crf; text [N, T, D] and mask [N, T]; state and detail [N, 6, H/2, W/2] in the units of
-`xvcodec.models.painter`, time [N] from 0 to 1; hints [N, C, H/32, W/32].
+`xvcodec.models.painter`, time [N] from 0 to 1; hints [N, C, H/16, W/16].
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from xvcodec.models.base import Step
-from xvcodec.models.coder import AREA
-from xvcodec.models.hints import Teller
+from xvcodec.models.hints import AREA, Teller
 from xvcodec.models.painter import PLANES, Painter, halves, unit_of, wholes
 
 _SEEN = ("luma", "chroma", "q", "text", "mask")

@@ -42,7 +42,7 @@ class OnedvaTask(PainterTask):
         def code(planes: Planes, rng: np.random.Generator) -> list[tuple[Planes, float]]:
             quality = float(rng.uniform(*QUALITIES))
             analysis = codec.analyse(planes, quality, guide, str(rng.choice(TUNES)))
-            closed = codec.closed(planes, analysis.best(quality), quality, guide)
+            closed = codec.closed(planes, analysis, quality, guide)
             _, progress = codec.begin(closed)
             whole = progress.until()
             tokens = sum(scan.tokens for scan in progress.scans[:whole])

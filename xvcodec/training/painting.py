@@ -2,7 +2,8 @@
 
 `mean` learns by squared error and MS-SSIM. `flow` learns straight lines from noise to what is lost (rectified flow), and
 its own one and two steps from noise, judged by SqueezeNet's features and MS-SSIM, which is what makes few steps enough.
-With it learns what makes hints: their bits cost, and now and then there are none.
+With it learns what makes hints: their bits cost, and now and then there are none. What is judged is what will be
+shown: most of what is drawn and some of the mean's change, less what repeats from tile to tile.
 Pictures come in pairs of neighbours with the same noise, and what is drawn has to change from one to the other as the clip
 does: flicker costs.
 """
@@ -19,26 +20,29 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from xvcodec.codec.drawing import LOOKED_AT
 from xvcodec.codec.family import GopCodec
+from xvcodec.codec.painting import INSTEAD, without_pattern
 from xvcodec.codec.session import Session
 from xvcodec.codec.structure import dissimilarity
 from xvcodec.families import family
 from xvcodec.models.painter import unit_of, wholes
 from xvcodec.models.weights import LoadedModel
-from xvcodec.training.coded_clips import Coded, CodedClips, Pairs, code_clips
+from xvcodec.training.coded_clips import Coded, CodedClips, code_clips
 from xvcodec.training.data import Clips
 from xvcodec.training.features import Features, rgb_of
 from xvcodec.training.recipe import Recipe
 from xvcodec.training.task import Figures, Task, Texts
+from xvcodec.training.telling import tell
 
 LINES, TWICE = 0, 2
 """Of every eight steps of the flow one learns straight lines, one is judged after two steps, the others after one."""
 ROUND = 8
 NOISY = 3
 """Every so manieth step hints have noise instead of being rounded, so that small ones are heard, too."""
-NARROW = 0.2
-"""Least mean size of hints that their bits are counted with."""
+SHARE = 0.75
+"""How much of what is drawn is judged, as it will mostly be shown."""
+GRID = 16
+"""Features are judged from anywhere within so many pixels: what is drawn shall not fit a grid that networks have."""
 RENEW = 400
 """Steps after which clips that were coded meanwhile come in."""
 
@@ -53,7 +57,8 @@ class PainterRecipe(Recipe):
     features: float = 1.0  # weight of a SqueezeNet distance against a squared error of one unit
     change: float = 0.5  # weight of the squared error of changes from picture to picture
     structure: float = 10.0  # weight of the dissimilarity (MS-SSIM) of either painter's luma
-    hint: float = 0.015  # what a bit of hints costs for each area
+    repeats: float = 4.0  # weight of the square of what repeats from tile to tile
+    hint: float = 0.06  # what a bit of hints costs for each area
     silent: float = 0.15  # how often there are no hints
 
 
@@ -103,7 +108,8 @@ class PainterTask(Task):
                 loss.backward()
                 figures |= found
             if "flow" in self.recipe.parts:
-                hints, cost = self._hints(pairs)
+                noisy = self.steps % NOISY == 0
+                hints, cost = tell(self.model.teller, pairs, noisy, self.recipe.silent, self.device)
                 loss, found = self._flow(condition, truth, hints)
                 (loss + self.recipe.hint * cost).backward()
                 figures |= found | {"hint_bits": cost.detach()}
@@ -117,18 +123,6 @@ class PainterTask(Task):
         mean = decoded + self.model.mean(*condition) * unit_of(q)
         error, unlike = ((truth - mean) / unit_of(q)).square().mean(), dissimilarity(wholes(mean)[0], wholes(truth)[0])
         return error + self.recipe.structure * unlike, {"mean_loss": error.detach(), "mean_unlike": unlike.detach()}
-
-    def _hints(self, pairs: Pairs) -> tuple[Tensor, Tensor]:
-        """Hints of both pictures of each pair [2 N, C, h, w], and their bits for an area, about."""
-        q = pairs.quality[::2].repeat_interleave(LOOKED_AT).to(self.device)
-        truth, decoded = pairs.looks_truth.to(self.device), pairs.looks_decoded.to(self.device)
-        values = self.model.teller(truth, decoded, unit_of(q))
-        values = values.view(-1, LOOKED_AT, *values.shape[1:]).mean(1)
-        noisy = values + torch.rand_like(values) - 0.5
-        cost = laplace_bits(noisy, values.abs().mean((0, 2, 3), keepdim=True).detach())
-        whole = values + (values.round() - values).detach() if self.steps % NOISY else noisy
-        told = whole * (torch.rand(len(whole), 1, 1, 1, device=self.device) >= self.recipe.silent)
-        return told.repeat_interleave(2, dim=0), cost
 
     def _flow(self, condition: tuple[Tensor, ...], truth: Tensor, hints: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Lines, or what is drawn."""
@@ -153,25 +147,25 @@ class PainterTask(Task):
         if twice:
             with torch.no_grad():
                 state, time = torch.lerp(state, self.model.flow(*condition, state, time, hints), 0.5), time + 0.5
-        detail = self.model.flow(*condition, state, time, hints)
-        decoded, q = condition[:2]
-        drawn, wanted = (wholes(planes[::2]) for planes in (decoded + detail * unit_of(q), truth))  # one of each pair
-        seen, unlike = self.features(rgb_of(*drawn), rgb_of(*wanted)), dissimilarity(drawn[0], wanted[0])
+        raw = self.model.flow(*condition, state, time, hints)
+        detail = without_pattern(raw)
         off = detail - missing
         stay, change = off.square().mean(), (off[1::2] - off[::2]).square().mean()
+        seen, unlike = self._judged(condition, detail, truth)
         loss = self.recipe.features * seen + stay + self.recipe.change * change + self.recipe.structure * unlike
+        loss = loss + self.recipe.repeats * (raw - detail).square().mean()
         name = "twice" if twice else "once"
         return loss, {f"{name}_loss": loss.detach(), f"{name}_seen": seen.detach(), f"{name}_error": stay.detach(),
                       f"{name}_change": change.detach(), f"{name}_unlike": unlike.detach()}
 
-
-def laplace_bits(values: Tensor, width: Tensor) -> Tensor:
-    """What whole numbers would cost that are at most half off from `values` [N, C, h, w]: bits for an area, all C of them,
-    with Laplace distributions of mean size `width`."""
-    above, below = (_laplace_below((values + side) / width.clamp_min(NARROW)) for side in (0.5, -0.5))
-    return -(above - below).clamp_min(1e-6).log2().sum(1).mean()
-
-
-def _laplace_below(x: Tensor) -> Tensor:
-    """Share of a Laplace distribution of mean size 1 below x, less one half."""
-    return -0.5 * torch.sign(x) * torch.expm1(-x.abs())
+    def _judged(self, condition: tuple[Tensor, ...], detail: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+        """SqueezeNet distance and dissimilarity of one picture of each pair, as it is shown."""
+        first = tuple(each[::2] for each in condition)
+        unit = unit_of(first[1])
+        with torch.no_grad():
+            mean = first[0] + self.model.mean(*first) * unit
+        shown = torch.lerp(first[0], mean, 1.0 - INSTEAD * SHARE) + detail[::2] * unit * SHARE
+        drawn, wanted = wholes(shown), wholes(truth[::2])
+        top, left = (int(each) for each in torch.randint(GRID, (2,)))
+        one, other = (rgb_of(*each)[..., top:, left:] for each in (drawn, wanted))
+        return self.features(one, other), dissimilarity(drawn[0], wanted[0])

@@ -22,6 +22,7 @@ from xvcodec.codec.drawing import QUARTERS, Drawing, choose, decode_drawing, not
 from xvcodec.codec.family import Guide, PassStream, Planes
 from xvcodec.codec.painting import blend, paint, sketch, without_pattern
 from xvcodec.codec.quality_maps import LIMIT
+from xvcodec.models.hints import AREA
 from xvcodec.models.painter import SIDE
 from xvcodec.models.weights import load_model
 from xvcodec.runtime.torch_runtime import TorchRuntime
@@ -58,7 +59,7 @@ class Streams:
               elements=st.integers(-LIMIT, LIMIT)), st.integers(0, QUARTERS))
 def test_what_is_said_comes_back(hints: Ints, quarters: int) -> None:
     streams = said(Drawing(np.array([quarters], np.int32), hints))
-    found = decode_drawing(len(hints), hints.shape[1] * 32, hints.shape[2] * 32, Streams(streams))  # type: ignore[arg-type]
+    found = decode_drawing(len(hints), hints.shape[1] * AREA, hints.shape[2] * AREA, Streams(streams))  # type: ignore[arg-type]
     assert found.share == quarters / QUARTERS and bool(streams) == bool(quarters)
     assert np.array_equal(found.hints, hints if quarters else np.zeros_like(hints))
 
@@ -67,7 +68,7 @@ def test_what_is_said_comes_back(hints: Ints, quarters: int) -> None:
 def test_what_cannot_be_is_refused(quarters: int, hint: int) -> None:
     streams = said(Drawing(np.array([quarters], np.int32), np.full((2, 1, 1), hint, np.int32)))
     with pytest.raises(DamagedError, match="the file is damaged"):
-        decode_drawing(2, 32, 32, Streams(streams))  # type: ignore[arg-type]
+        decode_drawing(2, AREA, AREA, Streams(streams))  # type: ignore[arg-type]
 
 
 def painters(tiny: Path) -> tuple[TorchRuntime, Planes, Planes]:
@@ -82,7 +83,7 @@ def painters(tiny: Path) -> tuple[TorchRuntime, Planes, Planes]:
 def test_hints_follow_what_is_lost_and_change_what_is_drawn(tiny: Path) -> None:
     runtime, truth, decoded = painters(tiny)
     there = choose(runtime, truth, decoded, 50.0, NO_TEXT)
-    assert there.hints.shape == (TINY.hints, 2, 3) and there.hints.any() and abs(there.hints).max() <= LIMIT
+    assert there.hints.shape == (TINY.hints, 4, 6) and there.hints.any() and abs(there.hints).max() <= LIMIT
     assert not np.array_equal(there.hints, choose(runtime, truth, truth, 50.0, NO_TEXT).hints)
     none = nothing(TINY.hints, 64, 96)
     one, other = (paint(runtime, decoded, 50.0, NO_TEXT, 1.0, hints) for hints in (there.hints, none.hints))

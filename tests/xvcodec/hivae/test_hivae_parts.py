@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
+from xvc_bitstream.coders.base import bits
 
-from xvcodec.codec.analysis import Analysis, analyse_twice
-from xvcodec.codec.hivae import LOW, STEP, Searches
+from xvcodec.codec.analysis import Analysis, analyse, analyse_twice, smoothed
+from xvcodec.codec.hivae import LOW, best_of
 from xvcodec.codec.noise import noise
+from xvcodec.codec.qualities import levels_of
+from xvcodec.codec.quality_maps import encode_maps
 from xvcodec.families import family
 from xvcodec.models.coder import nominal_step
 from xvcodec.models.hivae import COARSEST, HIVAE, Hivae
@@ -22,12 +26,9 @@ from xvcodec.models.weights import load_model
 @pytest.mark.parametrize(("gain", "best"), [(0.1, 0), (1.0, 1)])
 def test_vectors_are_bought_where_decibels_are_worth_their_bits(gain: float, best: int) -> None:
     """e times the bits bring four decibels; the second search costs 10 % more bits and brings `gain` more decibels."""
-    found = [Analysis(np.zeros((1, 4, 3, 1, 1), np.int32), np.zeros((2, 1, 1), np.float32)) for _ in range(2)]
     points = np.array([[34.0, 11.0], [30.0, 10.0]])
-    searches = Searches(found, 50.0, np.stack([points, np.add(points, [gain, 0.1])]))
-    for quality in (0.0, 50.0 - STEP, 50.0, 52.0, 63.0):
-        assert searches.best(quality) is found[best]
-    assert Searches(found[:1]).best(20.0) is found[0]
+    assert best_of(np.stack([points, np.add(points, [gain, 0.1])])) == best
+    assert best_of(points[None]) == 0
 
 
 def scene(frames: int) -> torch.Tensor:
@@ -54,6 +55,22 @@ def test_where_everything_is_soon_gone_near_anchors_are_tried_too() -> None:
     assert [len(found.fields) for found in searched(new, new)] == [2, 2, 4, 4]
     assert [len(found.fields) for found in searched(scene(9), scene(9))] == [2, 2]
     assert [len(found.fields) for found in searched(scene(1), scene(1))] == [0]
+
+
+@pytest.mark.parametrize("perceptual", [False, True])
+def test_smoother_qualities_say_the_same_in_fewer_bits(perceptual: bool) -> None:
+    luma = torch.rand(5, 1, 192, 256, generator=torch.Generator().manual_seed(5)) - 0.5
+    luma[..., :128] = F.avg_pool2d(luma, 5, 1, 2)[..., :128]
+    rough = analyse(luma, 40.0, 48.0, perceptual)
+    noisy = rough.octaves + np.random.default_rng(6).normal(0, 1, rough.octaves.shape).astype(np.float32)
+    rough = replace(rough, octaves=noisy)
+    smooth = smoothed(rough)
+    assert smooth.fields is rough.fields and (smooth.masking is None) is not perceptual
+    assert smooth.octaves.shape == rough.octaves.shape and smooth.octaves.dtype == np.float32
+    levels = [levels_of(HIVAE, 40.0, each, 5) for each in (rough, smooth)]
+    tables = load_model("hivae").tables
+    more, fewer = (sum(bits(*each, tables) for each in encode_maps(maps)) for maps in levels)
+    assert fewer < 0.8 * more and abs(levels[0].mean() - levels[1].mean()) < 0.3
 
 
 def test_steps_go_on_growing_beyond_the_last_knot() -> None:
