@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -49,8 +48,7 @@ class Trial:
     def __init__(self, session: Session, frames: list[Frame], info: VideoInfo, guide: Guide, tune: str = "psnr") -> None:
         self.session, self.frames, self.info, self.guide, self.tune = session, frames, info, guide, tune
         self._tried: dict[int, Coded] = {}
-        self._analysis: Any = None
-        self._analysed = math.inf  # the quality that it was for
+        self._analyses: list[tuple[float, Any]] = []  # and the quality that each was for
 
     @cached_property
     def planes(self) -> Planes:
@@ -59,11 +57,17 @@ class Trial:
         return to_planes(self.frames, self.info.bit_depth, multiple, self.session.runtime.device)
 
     def analysis(self, quality: float) -> Any:
-        """Motion or latents, found for the first quality that is asked for, and again for one too far from it."""
+        """Motion or latents, found for the first quality that is asked for, and anew for one too far from all before.
+
+        They are kept, and the first that is near is taken: coded with another analysis than before, a quality would have
+        another size, and no rate could be met.
+        """
         codec = self.session.codec
-        if self._analysis is None or abs(quality - self._analysed) > codec.requirements.near:
-            self._analysis, self._analysed = codec.analyse(self.planes, quality, self.guide, self.tune), quality
-        return self._analysis
+        near = [each for known, each in self._analyses if abs(known - quality) <= codec.requirements.near]
+        if not near:
+            near = [codec.analyse(self.planes, quality, self.guide, self.tune)]
+            self._analyses.append((quality, near[0]))
+        return near[0]
 
     def code(self, quality: float) -> Coded:
         """Code at `quality`, rounded to the nearest 1/256; the two latest results are remembered."""
