@@ -41,7 +41,7 @@ def everything_drawn() -> Callable[[], AbstractContextManager[None]]:
 
         from xvcodec.codec import drawing
 
-        gaps = itertools.cycle([torch.tensor(1e-6**quarters) for quarters in range(drawing.QUARTERS + 1)])
+        gaps = itertools.cycle([torch.tensor(1e-6**quarters) for quarters in range(drawing.MOST + 1)])
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(drawing, "texture_gap", lambda one, other: next(gaps))
             yield

@@ -17,7 +17,7 @@ from xvcodec.options import DEFAULT_CRF, MAX_CRF
 
 TOLERANCE = 0.01
 """Relative error of the size (or dB / 10) at which a search is content."""
-TRIES = 7
+TRIES, ROUNDS = 7, 2
 USUAL_SLOPE = -0.075
 """Change of the logarithm of the size per crf, before anything is known."""
 USUAL_RATE, COARSEST_START = 0.14, 55.0
@@ -72,6 +72,18 @@ def search(measure: Callable[[float], float], target: float, start: float, slope
     return best, slope
 
 
+def search_renewed(sample: Sequence[Trial], measure: Callable[[float], float], target: float, start: float, slope: float,
+                   tolerance: float, limit: bool = False) -> tuple[float, float]:
+    """`search`, and again where GOPs of the sample had been analysed for qualities too far from the one that came out."""
+    quality, slope = search(measure, target, start, slope, tolerance, limit)
+    for _ in range(ROUNDS):
+        renewed = sum(trial.renew(quality) for trial in sample)
+        if not renewed:
+            break
+        quality, slope = search(measure, target, quality, slope, tolerance, limit)
+    return quality, slope
+
+
 class RateControl(Protocol):
     """Gives every GOP its quality, in order."""
 
@@ -107,7 +119,7 @@ class ConstantPsnr:
             pairs = [(trial.psnr(trial.code(quality)), len(trial.frames)) for trial in sample]
             return sum(psnr * count for psnr, count in pairs) / sum(count for _, count in pairs)
 
-        self.quality, _ = search(measure, decibel, DEFAULT_CRF, -0.25, 0.02)
+        self.quality, _ = search_renewed(sample, measure, decibel, DEFAULT_CRF, -0.25, 0.02)
 
     def code(self, trial: Trial) -> Coded:
         """Code the next GOP at the quality found."""
@@ -136,7 +148,7 @@ class TargetSize:
             self.sizes = sum(trial.code(quality).size + overhead for trial in sample)
             return math.log(self.sizes)
 
-        quality, slope = search(measure, wanted, start, USUAL_SLOPE, TOLERANCE, limit=True)
+        quality, slope = search_renewed(sample, measure, wanted, start, USUAL_SLOPE, TOLERANCE, limit=True)
         self.found = Found(quality, min(-0.01, slope), measure(quality) and self.sizes / sampled)
 
     def code(self, trial: Trial) -> Coded:

@@ -48,7 +48,8 @@ class Trial:
     def __init__(self, session: Session, frames: list[Frame], info: VideoInfo, guide: Guide, tune: str = "psnr") -> None:
         self.session, self.frames, self.info, self.guide, self.tune = session, frames, info, guide, tune
         self._tried: dict[int, Coded] = {}
-        self._analyses: list[tuple[float, Any]] = []  # and the quality that each was for
+        self._analysis: Any = None
+        self._analysed = 0.0  # the quality that it was for
 
     @cached_property
     def planes(self) -> Planes:
@@ -57,17 +58,23 @@ class Trial:
         return to_planes(self.frames, self.info.bit_depth, multiple, self.session.runtime.device)
 
     def analysis(self, quality: float) -> Any:
-        """Motion or latents, found for the first quality that is asked for, and anew for one too far from all before.
+        """Motion or latents, found for the first quality that is asked for, see `renew`."""
+        if self._analysis is None:
+            self._analysis = self.session.codec.analyse(self.planes, quality, self.guide, self.tune)
+            self._analysed = quality
+        return self._analysis
 
-        They are kept, and the first that is near is taken: coded with another analysis than before, a quality would have
-        another size, and no rate could be met.
+    def renew(self, quality: float) -> bool:
+        """Analyse anew for a quality that is too far from the one that the analysis was for; says whether that was so.
+
+        Rate control asks for it between two searches, never within one: with another analysis a quality has another size.
         """
-        codec = self.session.codec
-        near = [each for known, each in self._analyses if abs(known - quality) <= codec.requirements.near]
-        if not near:
-            near = [codec.analyse(self.planes, quality, self.guide, self.tune)]
-            self._analyses.append((quality, near[0]))
-        return near[0]
+        if self._analysis is None or abs(quality - self._analysed) <= self.session.codec.requirements.near:
+            return False
+        self._analysis = None
+        self._tried.clear()
+        self.analysis(quality)
+        return True
 
     def code(self, quality: float) -> Coded:
         """Code at `quality`, rounded to the nearest 1/256; the two latest results are remembered."""

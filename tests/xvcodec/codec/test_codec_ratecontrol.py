@@ -80,6 +80,9 @@ class FakeTrial:
     def __init__(self, frames: int, weight: float) -> None:
         self.frames, self.weight = [None] * frames, weight
 
+    def renew(self, quality: float) -> bool:
+        return False
+
     def code(self, quality: float) -> FakeTrial:
         self.size = round(self.weight * len(self.frames) * math.exp(-0.07 * quality)) + 150
         self.quality = quality

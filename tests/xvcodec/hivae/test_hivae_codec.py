@@ -109,7 +109,7 @@ def test_the_file_says_how_much_is_drawn(tiny: Path, monkeypatch: pytest.MonkeyP
     gaps = itertools.count(1)
     monkeypatch.setattr(drawing, "texture_gap", lambda one, other: torch.tensor(1e6 ** next(gaps)))
     none, nothing = coded()
-    assert told == [drawing.QUARTERS] * 2 and nothing == [0, 0] and len(none) < len(all_of_it)
+    assert told == [drawing.MOST] * 2 and nothing == [0, 0] and len(none) < len(all_of_it)
     assert far(frames(none, tiny), frames(none, tiny, steps=0)) == [0.0] * 12
     assert min(far(frames(all_of_it, tiny), frames(all_of_it, tiny, steps=0))) > 0.0
     assert far(frames(all_of_it, tiny, drop=("drawn",)), frames(none, tiny)) == [0.0] * 12
