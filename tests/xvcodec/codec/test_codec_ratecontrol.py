@@ -89,6 +89,31 @@ class FakeTrial:
         return self
 
 
+class FarTrial(FakeTrial):
+    """One whose analysis makes it smaller the nearer to its quality it is, and jumps where it is renewed."""
+
+    analysed: float | None = None
+
+    def renew(self, quality: float) -> bool:
+        again = self.analysed is not None and abs(quality - self.analysed) > 4.0
+        self.analysed = quality if again else self.analysed
+        return again
+
+    def code(self, quality: float) -> FakeTrial:
+        self.analysed = quality if self.analysed is None else self.analysed
+        super().code(quality)
+        self.size = round(self.size * math.exp(0.03 * abs(quality - self.analysed)))
+        return self
+
+
+@pytest.mark.parametrize("rate", [100.0, 200.0, 900.0, 1500.0])
+def test_a_size_is_met_with_an_analysis_for_about_its_quality(rate: float) -> None:
+    trial = FarTrial(32, 2000.0)
+    coded = TargetSize(rate * 32, 32, 8, [trial]).code(trial)  # type: ignore[arg-type, list-item]
+    assert coded.size + 8 == pytest.approx(rate * 32, rel=0.02)
+    assert trial.analysed is not None and abs(coded.quality - trial.analysed) <= 4.0
+
+
 def spent(known: int, trials: list[FakeTrial], sample: list[FakeTrial], budget: float) -> float:
     """What a controlled run takes, as a share of the budget of `known` frames."""
     control = TargetSize(budget, known, 8, sample)  # type: ignore[arg-type]
