@@ -25,7 +25,7 @@ SIZE, CHUNKS = 256, 6
 """Side of the crops that are coded, and chunks of four frames in each: GOPs of 25 frames."""
 AREA = SIZE * SIZE
 STRIDE = 32
-"""Crops begin where an area of hints does."""
+"""Crops begin where a square of 2x2 areas of hints does."""
 KEPT = 10
 """Every so manieth clip, and whatever is coded of it, is kept for measuring."""
 Coded = Callable[[Planes, np.random.Generator], list[tuple[Planes, float]]]

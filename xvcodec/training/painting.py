@@ -20,8 +20,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from xvcodec.codec.drawing import MOST, QUARTERS
 from xvcodec.codec.family import GopCodec
-from xvcodec.codec.painting import INSTEAD, without_pattern
+from xvcodec.codec.painting import Sketch, blend, without_pattern
 from xvcodec.codec.session import Session
 from xvcodec.codec.structure import dissimilarity
 from xvcodec.families import family
@@ -39,8 +40,8 @@ LINES, TWICE = 0, 2
 ROUND = 8
 NOISY = 3
 """Every so manieth step hints have noise instead of being rounded, so that small ones are heard, too."""
-SHARE = 0.75
-"""How much of what is drawn is judged, as it will mostly be shown."""
+SHARE = MOST / QUARTERS
+"""How much of what is drawn is judged: as it will mostly be shown."""
 GRID = 16
 """Features are judged from anywhere within so many pixels: what is drawn shall not fit a grid that networks have."""
 RENEW = 400
@@ -164,8 +165,8 @@ class PainterTask(Task):
         unit = unit_of(first[1])
         with torch.no_grad():
             mean = first[0] + self.model.mean(*first) * unit
-        shown = torch.lerp(first[0], mean, 1.0 - INSTEAD * SHARE) + detail[::2] * unit * SHARE
-        drawn, wanted = wholes(shown), wholes(truth[::2])
+        shown = blend(Sketch(first[0], mean, detail[::2] * unit), SHARE)
+        drawn, wanted = (shown.luma, shown.chroma), wholes(truth[::2])
         top, left = (int(each) for each in torch.randint(GRID, (2,)))
         one, other = (rgb_of(*each)[..., top:, left:] for each in (drawn, wanted))
         return self.features(one, other), dissimilarity(drawn[0], wanted[0])
