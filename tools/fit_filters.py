@@ -6,6 +6,7 @@ at no change. After every round the gain is printed on GOPs that are kept for me
 along a GOP would show there.
 
     python tools/fit_filters.py CACHE -o filters.safetensors [--model crossmodal] [--anchor 48,4] [--between 48,4]
+    python tools/fit_filters.py CACHE -o filters.safetensors --model hivae --between 64,1 --single --rate 1e-3
 """
 
 import argparse
@@ -17,6 +18,7 @@ import torch
 
 from xvcodec.errors import XvcError
 from xvcodec.models.crossmodal import Crossmodal
+from xvcodec.models.hivae import Hivae
 from xvcodec.models.weights import load_model
 from xvcodec.runtime.memory import keep_freed_memory
 from xvcodec.training.data import Clips
@@ -71,7 +73,7 @@ def main() -> int:
         sizes = {"anchor": options.anchor, "between": options.between}
         assert isinstance(model.module, Crossmodal)
         module = with_sizes(model.module, sizes, not options.coarse, not options.single)
-        known, others = Clips(options.cache, options.seed).apart()
+        known, others = Clips(options.cache, options.seed, motion=not isinstance(model.module, Hivae)).apart()
     except (XvcError, OSError, ValueError) as error:
         print(f"fit_filters: {error}")
         return 1

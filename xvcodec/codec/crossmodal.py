@@ -8,7 +8,7 @@ Streams of a GOP of n chunks, m of which have frames between their anchors; all 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
@@ -88,6 +88,7 @@ class CrossmodalCodec(ClosedLoop):
     motion = "fields"  # the stream of motion whose first size counts chunks
     coarsest = MAX_CRF  # quality of areas at most
     hidden: ClassVar[float] = FREQUENCIES  # how far high frequencies hide errors, see `xvcodec.codec.masking`
+    rounds: ClassVar[Mapping[str, int]] = {}  # in which latents are refined, by kind, see `xvcodec.codec.refining`
 
     def __init__(self, model: LoadedModel, runtime: Runtime) -> None:
         assert isinstance(model.module, Crossmodal)
@@ -108,16 +109,20 @@ class CrossmodalCodec(ClosedLoop):
 
     def encode(self, planes: Planes, analysis: Analysis, quality: float, guide: Guide) -> CodedGop:
         """Code at quality (crf) 0 to 63."""
-        closed = self.closed(planes, analysis, quality, guide)
+        return self.written(self.closed(planes, analysis, quality, guide))
+
+    def written(self, closed: Closed) -> CodedGop:
+        """The streams of a GOP that was coded in the loop."""
         return CodedGop([*closed.coding.streams(self.names), *self.told(closed.told)], partial(_together, closed.decoded))
 
     @torch.inference_mode()
-    def closed(self, planes: Planes, analysis: Analysis, quality: float, guide: Guide) -> Closed:
-        """Go through the loop, and leave writing to others."""
+    def closed(self, planes: Planes, analysis: Analysis, quality: float, guide: Guide, refined: bool = True) -> Closed:
+        """Go through the loop, and leave writing to others. On trial latents are not `refined`, which takes time."""
         frames = planes.luma.shape[0]
         used = cut(frames, len(analysis.fields))
         levels = levels_of(self.module.config, quality, analysis, frames)
-        pass_ = EncodingPass(self, self.qualities(quality, levels, used), guide, used, analysis.masking)
+        pass_ = EncodingPass(self, self.qualities(quality, levels, used), guide, used, analysis.masking,
+                             self.rounds if refined else {})
         luma, chroma = planes.luma, planes.chroma
         before = pass_.key(luma[:1], chroma[:1])
         decoded: list[Decoded] = [partial(tuple[Tensor, ...], before)]

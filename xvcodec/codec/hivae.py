@@ -13,7 +13,7 @@ out of the picture.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
@@ -48,6 +48,10 @@ HIDDEN = 0.2
 5 % smaller (docs/experiments.md)."""
 
 
+ROUNDS = {"key": 4, "anchor": 3}
+"""In which latents are refined."""
+
+
 @dataclass(frozen=True)
 class Chosen(Analysis):
     """What was found best for a GOP, and what is said about drawing. It holds for qualities near the one it was found for:
@@ -79,6 +83,7 @@ class HivaeCodec(CrossmodalCodec):
     motion = "global.vectors"
     coarsest = COARSEST
     hidden = HIDDEN
+    rounds: ClassVar[Mapping[str, int]] = ROUNDS
 
     def nominal(self, quality: float) -> float:
         """Quality that areas of average worth are coded at, in a GOP of some quality."""
@@ -105,7 +110,7 @@ class HivaeCodec(CrossmodalCodec):
         """A GOP searched with several prices of vectors, and what came of each, see `best_of`; None where there is one."""
         found = analyse_twice(planes.luma.float(), self.nominal(quality), self.between(quality), tune == "perceptual",
                               self.module.config, PRICES, self.coarsest,
-                              lambda first: self.unpainted(planes, first, quality, guide).decoded().luma.float())
+                              lambda first: self.unpainted(planes, first, quality, guide, False).decoded().luma.float())
         if len(found) == 1:
             return found, None
         return found, np.array([self._tried_twice(planes, quality, guide, each) for each in found])
@@ -117,7 +122,7 @@ class HivaeCodec(CrossmodalCodec):
 
     def _tried(self, planes: Planes, quality: float, guide: Guide, analysis: Analysis) -> tuple[float, float]:
         """What comes of a GOP before it is painted: decibels, as its tuning counts errors, and the logarithm of its bits."""
-        coded = self.unpainted(planes, analysis, quality, guide)
+        coded = self.unpainted(planes, analysis, quality, guide, refined=False)
         errors = (coded.decoded().luma - planes.luma).square()
         if analysis.masking:
             errors = F.avg_pool2d(errors, BLOCK) * analysis.masking.frames
@@ -125,9 +130,9 @@ class HivaeCodec(CrossmodalCodec):
                     for each in stream.passes)
         return float(-10.0 * (errors.mean((1, 2, 3)) + TINY).log10().mean()), math.log(spent + 1.0)
 
-    def unpainted(self, planes: Planes, analysis: Analysis, quality: float, guide: Guide) -> CodedGop:
-        """Code; decoded pictures are as they are within the loop."""
-        return super().encode(planes, analysis, quality, guide)
+    def unpainted(self, planes: Planes, analysis: Analysis, quality: float, guide: Guide, refined: bool = True) -> CodedGop:
+        """Code; decoded pictures are as they are within the loop. `refined`: see `closed`."""
+        return self.written(self.closed(planes, analysis, quality, guide, refined))
 
     @torch.inference_mode()
     def encode(self, planes: Planes, analysis: Analysis, quality: float, guide: Guide) -> CodedGop:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from types import TracebackType
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,11 +21,13 @@ class Runtime(ABC):
         name: "torch" or "onnx".
         device: where `run` wants its inputs and leaves its outputs.
         reason: one sentence for people: what was chosen, and why.
+        module: the model on `device`, where gradients can be taken; None where it is run by other means.
     """
 
     name: str
     device: torch.device
     reason: str
+    module: Any = None
 
     @abstractmethod
     def run(self, step: str, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:

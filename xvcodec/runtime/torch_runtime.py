@@ -40,7 +40,7 @@ class TorchRuntime(Runtime):
             keep_freed_memory()
             if threads is not None:
                 torch.set_num_threads(threads)
-        own = copy.deepcopy(model).requires_grad_(False).to(self.device)
+        self.module = own = copy.deepcopy(model).requires_grad_(False).to(self.device)
         self._known = family_of(own).steps
         self._steps: dict[str, nn.Module] = family_of(own).modules(own)
 
@@ -56,7 +56,7 @@ class TorchRuntime(Runtime):
 
     def close(self) -> None:
         """Forget the model."""
-        self._steps = {}
+        self._steps, self.module = {}, None
 
 
 def resolve_precision(precision: str, device: torch.device) -> tuple[str, str]:

@@ -75,7 +75,7 @@ def with_key_filter(module: Crossmodal, path: Path) -> Crossmodal:
 
 def _renewed(module: Crossmodal, config: CrossmodalConfig, parts: tuple[str, ...]) -> Crossmodal:
     """A model of other sizes with the weights of `module`, but for those whose names begin with one of `parts`."""
-    made = Crossmodal(config)
+    made = type(module)(config)
     state = {name: value for name, value in module.state_dict().items() if not name.startswith(parts)}
     fresh = {name: value for name, value in made.state_dict().items() if name.startswith(parts)}
     made.load_state_dict(copy.deepcopy(state) | fresh)

@@ -41,7 +41,7 @@ def test_key_frames_are_recorded_before_their_filter(clips: Clips, monkeypatch: 
 def test_maps_of_quality_change_by_whole_levels() -> None:
     random, mapped = np.random.default_rng(0), 0
     for _ in range(40):
-        quality = areas(random, 8)
+        quality = areas(random, 8, QUALITIES, 63.0)
         assert quality.min() >= 0.0 and quality.max() <= 63.0
         inside = quality[(quality > 0.0) & (quality < 63.0)]
         assert np.allclose((inside - inside[0]) / 4, np.rint((inside - inside[0]) / 4), atol=1e-4)
