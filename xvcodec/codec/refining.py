@@ -3,7 +3,7 @@
 To the nearest is the best rounding only where nothing follows. Behind the transform there is a filter that guesses much of
 what rounding takes away, so the encoder decodes, asks for the gradient of what is wrong, and rounds again what would mend
 it, with the same tables and prices (latents moved by gradients: Campos et al., 2019, Yang, Bamler and Mandt, 2020). Key
-frames of five clips, at 1 % more bytes: 0.1 dB more, 8 % less of what MS-SSIM misses, a SqueezeNet distance 5 % smaller
+frames of four clips, in 1 % more bytes: 0.1 dB more, 7 % less of what MS-SSIM misses, a SqueezeNet distance 5 % smaller
 (docs/experiments.md).
 """
 

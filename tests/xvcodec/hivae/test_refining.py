@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 from hivae_models import model
+from xvc_bitstream.records import Gop
 
-from xvcodec.codec import crossmodal_pass
+from xvcodec.codec import crossmodal_pass, entropy
 from xvcodec.codec.family import Planes
 from xvcodec.codec.hivae import HivaeCodec
 from xvcodec.codec.refining import SHARE, goal_of
@@ -20,7 +21,7 @@ from xvcodec.options import TUNES
 SIZE = 96
 
 
-def waves(frames: int = 5) -> Planes:
+def waves(frames: int) -> Planes:
     """Waves that drift under noise that stands still."""
     x = torch.arange(SIZE, dtype=torch.float32)
     y, number = x[:, None], torch.arange(frames, dtype=torch.float32)[:, None, None]
@@ -59,15 +60,15 @@ def test_without_a_filter_the_goal_is_what_the_transform_says(tuned: bool) -> No
 
 @pytest.mark.parametrize("tune", TUNES)
 def test_decoded_pictures_come_nearer(session: Session, tune: str) -> None:
-    """A key frame and anchors at one quality, by what the encoder is tuned for."""
-    codec, planes, guide = session.codec, waves(), session.guidance("")
+    """At one quality, by what the encoder is tuned for."""
+    codec, planes, guide = session.codec, waves(1), session.guidance("")
     assert isinstance(codec, HivaeCodec)
     found = codec.analyse(planes, 52.0, guide, tune)
     refined, plain = (codec.unpainted(planes, found, 52.0, guide, each).decoded().luma.float() for each in (True, False))
     if tune == "psnr":
-        assert (refined - planes.luma).square().mean() < 0.99 * (plain - planes.luma).square().mean()
+        assert (refined - planes.luma).square().mean() < 0.96 * (plain - planes.luma).square().mean()
     else:
-        assert dissimilarity(refined, planes.luma) < 0.99 * dissimilarity(plain, planes.luma)
+        assert dissimilarity(refined, planes.luma) < 0.96 * dissimilarity(plain, planes.luma)
 
 
 def test_a_round_that_makes_it_worse_is_not_taken(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,6 +78,20 @@ def test_a_round_that_makes_it_worse_is_not_taken(session: Session, monkeypatch:
     plain = codec.closed(planes, found, 52.0, guide, refined=False).coding.latents["key"][0]
     monkeypatch.setattr("xvcodec.codec.refining.SHARE", -2.0)  # away from the source
     np.testing.assert_array_equal(codec.closed(planes, found, 52.0, guide).coding.latents["key"][0], plain)
+
+
+def test_anchors_are_refined_and_what_is_written_is_what_was_decoded(session: Session) -> None:
+    codec, planes, guide = session.codec, waves(5), session.guidance("")
+    assert isinstance(codec, HivaeCodec)
+    found = codec.analyse(planes, 48.0, guide)
+    refined, plain = (codec.closed(planes, found, 48.0, guide, each).coding for each in (True, False))
+    assert all((refined.latents[kind][0] != plain.latents[kind][0]).any() for kind in ("key", "anchor"))
+    coded = codec.encode(planes, found, 48.0, guide)
+    streams = entropy.pack(coded.streams, session.coder, session.model.tables)
+    read = entropy.StreamReader(Gop(tuple(range(5)), 0, 48 * 256, 0, streams), session.coder, session.model.tables)
+    symbols = codec.decode_symbols(5, SIZE, SIZE, 48.0, read)
+    pictures = torch.cat([each.luma for each in codec.reconstruct(symbols, 48.0, guide)])
+    torch.testing.assert_close(pictures, coded.decoded().luma, atol=1e-3, rtol=0.0)
 
 
 def test_large_pictures_are_left_as_they_are(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
