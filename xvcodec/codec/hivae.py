@@ -48,7 +48,7 @@ HIDDEN = 0.2
 5 % smaller (docs/experiments.md)."""
 
 
-ROUNDS = {"key": 4, "anchor": 3}
+ROUNDS = {"key": 4, "anchor": 3, "between": 1}
 """In which latents are refined."""
 
 

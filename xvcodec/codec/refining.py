@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from xvcodec.codec.structure import dissimilarity
-from xvcodec.models.coder import AREA, nominal_step
+from xvcodec.models.coder import AREA, Coder, nominal_step
 from xvcodec.models.crossmodal import PATCH, Crossmodal, Picture, pack, unpack
 from xvcodec.runtime.torch_runtime import resolve_precision
 
@@ -28,7 +28,7 @@ STRUCTURE = 0.4
 """What MS-SSIM's gradient counts when tuned perceptually, squared error the rest."""
 TINY = 1e-12
 Decode = Callable[[Tensor], Tensor]
-"""Latent in quantiser steps, means included, [1, L, h, w] -> packed pictures [1, 96, H/8, W/8]."""
+"""Latent in quantiser steps, means included, [1, L, h, w] -> packed pictures [1, 96 f, H/8, W/8]."""
 
 
 @dataclass
@@ -75,18 +75,21 @@ class Goal:
         with torch.autocast(latent.device.type, torch.bfloat16, enabled=half):
             pictures = self.decode(latent).float()
         step = F.interpolate(nominal_step(self.q), scale_factor=float(AREA // PATCH))
-        errors = ((pictures - pack(self.luma, self.chroma)) / step).square() * self.blocks
-        return errors.sum(), dissimilarity(unpack(pictures)[0], self.luma) if self.structure else errors.new_zeros(())
+        together = len(self.luma)
+        errors = ((pictures - pack(self.luma, self.chroma, together)) / step).square() * self.blocks
+        unlike = dissimilarity(unpack(pictures, together)[0], self.luma) if self.structure else errors.new_zeros(())
+        return errors.sum(), unlike
 
 
 def goal_of(model: Crossmodal, kind: str, picture: Sequence[Tensor], state: Sequence[Tensor], q: Tensor,
             blocks: Tensor | None) -> Goal:
-    """What a key frame or an anchor is to come near to.
+    """What a key frame, an anchor or f frames between are to come near to.
 
     Args:
         model: on the device where gradients are taken.
-        picture: the source, luma [1, 1, H, W] and chroma [1, 2, H/2, W/2] in [-0.5, 0.5].
-        state: of a key frame the caption (text, mask), of an anchor the one before (luma, chroma) and its field.
+        picture: the source, luma [f, 1, H, W] and chroma [f, 2, H/2, W/2] in [-0.5, 0.5].
+        state: of a key frame the caption (text, mask), of others what they are predicted from, as `Crossmodal` takes it:
+            planes of the anchor before and a field, or of both anchors, fields and shares.
         q: quality of its areas, [1, 1, H/32, W/32].
         blocks: what squared errors count in each 8x8 block, [H/8, W/8]; None: tuned for PSNR.
     """
@@ -95,8 +98,11 @@ def goal_of(model: Crossmodal, kind: str, picture: Sequence[Tensor], state: Sequ
         luma, chroma, q, *state = (each.to(device, copy=True) for each in (*picture, q, *state))
         if kind == "key":
             decode = partial(_key, model, q, *state)
+        elif kind == "anchor":
+            decode = partial(_predicted, coder, q, model.predict_anchor(Picture(*state[:2]), *state[2:]))
         else:
-            decode = partial(_anchor, model, q, model.predict_anchor(Picture(*state[:2]), state[2]))
+            both = Picture(*state[:2]), Picture(*state[2:4])
+            decode = partial(_predicted, coder, q, *model.predict_between(*both, *state[4:]))
         structure = 0.0 if blocks is None else STRUCTURE
         blocks = torch.ones([AREA // PATCH * size for size in q.shape[2:]]) if blocks is None else blocks
         blocks = blocks[None, None].to(device, copy=True)
@@ -109,5 +115,6 @@ def _key(model: Crossmodal, q: Tensor, text: Tensor, mask: Tensor, latent: Tenso
     return model.key.pictures_of(latent, q, text, mask)
 
 
-def _anchor(model: Crossmodal, q: Tensor, base: Tensor, latent: Tensor) -> Tensor:
-    return model.anchor.synthesise(latent, base, q)
+def _predicted(coder: Coder, q: Tensor, base: Tensor, *beside_and_latent: Tensor) -> Tensor:
+    *beside, latent = beside_and_latent
+    return coder.synthesise(latent, base, q, *beside)
