@@ -25,7 +25,7 @@ from xvc_bitstream.coders.base import bits
 
 from xvcodec.codec.analysis import Analysis, analyse_twice, smoothed
 from xvcodec.codec.coefficient_contexts import Ints
-from xvcodec.codec.crossmodal import CrossmodalCodec, Symbols
+from xvcodec.codec.crossmodal import Closed, CrossmodalCodec, Symbols
 from xvcodec.codec.drawing import Drawing, choose, decode_drawing, nothing, said
 from xvcodec.codec.family import CodedGop, Guide, PassStream, Planes, ReadStream
 from xvcodec.codec.field_contexts import COMPONENTS
@@ -48,7 +48,7 @@ HIDDEN = 0.2
 5 % smaller (docs/experiments.md)."""
 
 
-ROUNDS = {"key": 4, "anchor": 3, "between": 1}
+ROUNDS = {"key": 6, "anchor": 5, "between": 2}
 """In which latents are refined."""
 
 
@@ -58,6 +58,7 @@ class Chosen(Analysis):
     were it chosen anew for each, sizes would jump where the choice changes, and no rate between could be met."""
 
     drawing: Drawing = field(default_factory=lambda: nothing(0, 0, 0))
+    coded: tuple[float, Closed] | None = None  # at the quality that it was found for: to code it takes time
 
 
 def best_of(tried: NDArray[np.float64]) -> int:
@@ -102,8 +103,15 @@ class HivaeCodec(CrossmodalCodec):
             number = best_of(tried)
             two = [found[number], smoothed(found[number])]
             best = two[best_of(np.stack([tried[number], self._tried_twice(planes, quality, guide, two[1])]))]
-        decoded = self.unpainted(planes, best, quality, guide).decoded()
-        return Chosen(**vars(best), drawing=choose(self.runtime, planes, decoded, self.nominal(quality), guide))
+        closed = self.closed(planes, best, quality, guide)
+        drawing = choose(self.runtime, planes, self.written(closed).decoded(), self.nominal(quality), guide)
+        return Chosen(**vars(best), drawing=drawing, coded=(quality, closed))
+
+    def closed(self, planes: Planes, analysis: Analysis, quality: float, guide: Guide, refined: bool = True) -> Closed:
+        """See `CrossmodalCodec`; at the quality that an analysis was made for it is known."""
+        if refined and isinstance(analysis, Chosen) and analysis.coded and analysis.coded[0] == quality:
+            return analysis.coded[1]
+        return super().closed(planes, analysis, quality, guide, refined)
 
     def _searched(self, planes: Planes, quality: float, guide: Guide,
                   tune: str) -> tuple[list[Analysis], NDArray[np.float64] | None]:

@@ -22,7 +22,7 @@ from xvcodec.models.coder import AREA, Coder, nominal_step
 from xvcodec.models.crossmodal import PATCH, Crossmodal, Picture, pack, unpack
 from xvcodec.runtime.torch_runtime import resolve_precision
 
-SHARE = 0.5
+SHARE = 0.4
 """How far what is rounded moves in each round, of the way to where the gradient says."""
 STRUCTURE = 0.4
 """What MS-SSIM's gradient counts when tuned perceptually, squared error the rest."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from hivae_models import model
 from xvc_bitstream.records import Gop
 
 from xvcodec.codec import crossmodal_pass, entropy
-from xvcodec.codec.family import Planes
+from xvcodec.codec.family import PassStream, Planes
 from xvcodec.codec.hivae import HivaeCodec
 from xvcodec.codec.refining import SHARE, goal_of
 from xvcodec.codec.session import Session
@@ -77,6 +79,7 @@ def test_a_round_that_makes_it_worse_is_not_taken(session: Session, monkeypatch:
     found = codec.analyse(planes, 52.0, guide)
     plain = codec.closed(planes, found, 52.0, guide, refined=False).coding.latents["key"][0]
     monkeypatch.setattr("xvcodec.codec.refining.SHARE", -2.0)  # away from the source
+    found = replace(found, coded=None)
     np.testing.assert_array_equal(codec.closed(planes, found, 52.0, guide).coding.latents["key"][0], plain)
 
 
@@ -94,6 +97,19 @@ def test_anchors_are_refined_and_what_is_written_is_what_was_decoded(session: Se
     torch.testing.assert_close(pictures, coded.decoded().luma, atol=1e-3, rtol=0.0)
 
 
+def test_a_gop_is_not_coded_again_at_the_quality_that_was_analysed(session: Session) -> None:
+    codec, planes, guide = session.codec, waves(5), session.guidance("")
+    assert isinstance(codec, HivaeCodec)
+    found = codec.analyse(planes, 48.0, guide)
+    known, again = codec.closed(planes, found, 48.0, guide), codec.closed(planes, replace(found, coded=None), 48.0, guide)
+    assert codec.closed(planes, found, 48.0, guide) is known is not again
+    assert codec.closed(planes, found, 48.25, guide) is not known
+    for one, other in zip(codec.written(known).streams, codec.written(again).streams, strict=True):
+        assert one.name == other.name and isinstance(one, PassStream) and isinstance(other, PassStream)
+        assert all(np.array_equal(a, b) for both in zip(one.passes, other.passes, strict=True)
+                   for a, b in zip(*both, strict=True))
+
+
 def test_large_pictures_are_left_as_they_are(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     """Gradients take memory for every pixel."""
     codec, planes, guide = session.codec, waves(1), session.guidance("")
@@ -102,4 +118,5 @@ def test_large_pictures_are_left_as_they_are(session: Session, monkeypatch: pyte
     refined, plain = (codec.closed(planes, found, 45.0, guide, each).coding.latents["key"][0] for each in (True, False))
     assert (refined != plain).any()
     monkeypatch.setattr(crossmodal_pass, "LARGEST", SIZE**2 - 1)
+    found = replace(found, coded=None)
     np.testing.assert_array_equal(codec.closed(planes, found, 45.0, guide).coding.latents["key"][0], plain)
