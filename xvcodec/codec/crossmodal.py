@@ -25,11 +25,12 @@ from xvcodec.codec.closed_loop import ClosedLoop, coefficients_from
 from xvcodec.codec.coefficient_contexts import Floats, Ints
 from xvcodec.codec.coefficients import NONE, Contexts, tables_of_told
 from xvcodec.codec.crossmodal_contexts import CrossmodalContexts
-from xvcodec.codec.crossmodal_pass import Decoded, EncodingPass, caption_of, quality_map, sizes_beside, whole_qualities
+from xvcodec.codec.crossmodal_pass import Decoded, EncodingPass
 from xvcodec.codec.cut_maps import decode_cuts
 from xvcodec.codec.family import CodedGop, Guide, PassStream, Planes, ReadStream, Requirements
 from xvcodec.codec.field_contexts import COMPONENTS
 from xvcodec.codec.fields import decode_fields, encode_fields
+from xvcodec.codec.latent_arrays import caption_of, quality_map, sizes_beside, whole_qualities
 from xvcodec.codec.masking import FREQUENCIES
 from xvcodec.codec.qualities import levels_of, quality_between
 from xvcodec.codec.quality_maps import UNIT, decode_maps, encode_maps

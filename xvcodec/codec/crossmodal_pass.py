@@ -14,16 +14,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from xvcodec.codec.coefficient_contexts import Floats, Ints
-from xvcodec.codec.coefficients import NONE, Begin, Sizes, Trial, sizes_of, told
+from xvcodec.codec.coefficients import NONE, Begin, Trial, told
 from xvcodec.codec.cut_maps import encode_cuts
 from xvcodec.codec.cutting import Cutter
 from xvcodec.codec.family import Guide, PassStream
+from xvcodec.codec.latent_arrays import caption_of, latent_of, quality_map, rows_of, sizes_beside, whole_qualities
 from xvcodec.codec.masking import Masking, frequency_weights
 from xvcodec.codec.refining import goal_of
 from xvcodec.codec.shifts import Pass, shift
 from xvcodec.models.coder import AREA
-from xvcodec.models.crossmodal import BETWEEN
-from xvcodec.models.layers import QUALITIES
 from xvcodec.models.quincunx import quincunx
 from xvcodec.models.warp import BLOCK
 
@@ -35,7 +34,7 @@ LOST, DEAR, CHEAP = 1.5, 14.0, 0.014
 
 
 LARGEST = 1 << 21
-"""Pixels of a picture that is refined: gradients take up to a kilobyte for each (full HD: 2 GB)."""
+"""Pixels that are refined together, of a picture or of three frames between: gradients take up to a kilobyte for each."""
 Decoded = Callable[[], tuple[Tensor, ...]]
 
 
@@ -65,8 +64,8 @@ class EncodingPass:
     def key(self, luma: Tensor, chroma: Tensor) -> tuple[Tensor, ...]:
         """Code a key frame and return what the decoder will have: luma, chroma."""
         q = self._quality("key")
-        latent = self.runtime.run("key.analyse", (luma, chroma, q, *caption_of("key", self.guide)))[0]
         caption = caption_of("key", self.guide)
+        latent = self.runtime.run("key.analyse", (luma, chroma, q, *caption))[0]
 
         def decoded(symbols: Tensor) -> Tensor:
             means = self.runtime.run("key.context", (symbols, q))[0]
@@ -87,14 +86,14 @@ class EncodingPass:
             """Take off what the neighbours that are final tell, the first step has none, and cut what remains."""
             left = latent
             if number:
-                so_far = cutter.join(_latent(symbols[:, contexts.place], latent.shape))
+                so_far = cutter.join(latent_of(symbols[:, contexts.place], latent.shape))
                 means = self.runtime.run("key.context", (so_far, q))[0]
                 left = torch.cat((latent[:, : means.shape[1]] - means, latent[:, means.shape[1] :]), dim=1)
             places = quincunx(*latent.shape[2:])[number].places
             rest[places] = cutter.cut(left, places, trial)
 
         symbols, passes, everything = self._walk("key", rest, expect)
-        return Walked(symbols, passes, everything, cutter.join(_latent(symbols, latent.shape)), cutter.map)
+        return Walked(symbols, passes, everything, cutter.join(latent_of(symbols, latent.shape)), cutter.map)
 
     def predicted(self, kind: str, luma: Tensor, chroma: Tensor, state: tuple[Tensor, ...]) -> Decoded:
         """Code predicted pictures and return what makes of them what the decoder will have: luma, chroma."""
@@ -102,8 +101,8 @@ class EncodingPass:
         latent = self.runtime.run(f"{kind}.analyse", (luma, chroma, *state, q))[0]
 
         def walk(latent: Tensor) -> Walked:
-            symbols, passes, everything = self._walk(kind, _rows(latent, self.codec.contexts[kind].order))
-            return Walked(symbols, passes, everything, _latent(symbols, latent.shape).to(latent.device))
+            symbols, passes, everything = self._walk(kind, rows_of(latent, self.codec.contexts[kind].order))
+            return Walked(symbols, passes, everything, latent_of(symbols, latent.shape).to(latent.device))
 
         walked = self._refined(kind, latent, walk, lambda symbols: symbols, (luma, chroma), state, q)
         return partial(self.runtime.run, f"{kind}.synthesise", (walked.joined, *state, q))
@@ -187,48 +186,3 @@ class EncodingPass:
         if not self.codec.module.config.cuts:
             return latents
         return [*latents, PassStream("key.cuts", (1, *self.cuts.shape), encode_cuts(self.cuts, self.latents["key"][0]))]
-
-
-def sizes_beside(kind: str, number: int, used: list[int], latents: Mapping[str, Sequence[Ints] | Ints]) -> Sizes | None:
-    """Sizes that contexts of latent `number` of a kind see besides its own, [h * w, L].
-
-    An anchor sees the one before; frames between two anchors see both, at each temporal frequency.
-    """
-    if kind == "key" or (kind == "anchor" and not number):
-        return None
-    anchors = latents["anchor"]
-    if kind == "anchor":
-        return _sizes(anchors[number - 1])
-    chunk = [at for at, count in enumerate(used) if count][number]
-    both = _sizes(anchors[chunk]) + (_sizes(anchors[chunk - 1]) if chunk else np.uint8(0))
-    return np.repeat(both, BETWEEN, axis=1)
-
-
-def _sizes(latent: Ints) -> Sizes:
-    return sizes_of(np.ascontiguousarray(latent.reshape(latent.shape[0], -1).T))
-
-
-def quality_map(quality: Floats, device: torch.device) -> Tensor:
-    """[H/32, W/32] -> [1, 1, H/32, W/32]."""
-    return torch.from_numpy(quality[None, None]).to(device)
-
-
-def whole_qualities(quality: Floats, scale: int) -> Ints:
-    """Whole crf of each position of a latent, as contexts have it, `scale` positions a side to an area."""
-    return np.minimum(quality, QUALITIES - 1).astype(np.int32).repeat(scale, 0).repeat(scale, 1)
-
-
-def caption_of(kind: str, guide: Guide) -> tuple[Tensor, ...]:
-    """The caption, for the networks that see it."""
-    return (guide.text, guide.mask) if kind == "key" else ()
-
-
-def _rows(latent: Tensor, order: NDArray[np.intp] | None = None) -> Floats:
-    """[1, L, h, w] -> [h * w, L] on the CPU, channels in `order`."""
-    channels: Floats = latent[0].flatten(1).float().cpu().numpy()
-    return np.ascontiguousarray((channels if order is None else channels[order]).T)
-
-
-def _latent(rows: Ints, shape: torch.Size) -> Tensor:
-    """[h * w, L] -> [1, more, h, w], float32."""
-    return torch.from_numpy(rows.T.astype(np.float32)).reshape(1, -1, *shape[2:])
