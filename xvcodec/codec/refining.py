@@ -63,11 +63,11 @@ class Goal:
                 slope = torch.lerp(slope, self.scale * structure, self.structure)
         return torch.lerp(target, latent - (slope / self.bend).to(latent.device), SHARE)
 
-    @torch.inference_mode()
     def wrong(self, latent: Tensor) -> float:
         """What is wrong with what decoders have, squared nominal steps; comparable once `nearer` has run."""
-        errors, unlike = self._measured(latent.to(self.q.device))
-        return float(torch.lerp(errors, self.scale * unlike, self.structure))
+        with torch.inference_mode(False), torch.no_grad():  # as `nearer`: what watches the loop is to see the loop alone
+            errors, unlike = self._measured(latent.to(self.q.device))
+            return float(torch.lerp(errors, self.scale * unlike, self.structure))
 
     def _measured(self, latent: Tensor) -> tuple[Tensor, Tensor]:
         """Squared errors as blocks count them, in nominal steps, and MS-SSIM's dissimilarity."""

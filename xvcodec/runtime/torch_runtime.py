@@ -40,7 +40,8 @@ class TorchRuntime(Runtime):
             keep_freed_memory()
             if threads is not None:
                 torch.set_num_threads(threads)
-        self.module = own = copy.deepcopy(model).requires_grad_(False).to(self.device)
+        with torch.inference_mode(False):  # or no gradient could go through it
+            self.module = own = copy.deepcopy(model).requires_grad_(False).to(self.device)
         self._known = family_of(own).steps
         self._steps: dict[str, nn.Module] = family_of(own).modules(own)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any
 
@@ -129,7 +129,7 @@ def _analysed(codec: CrossmodalCodec, batch: Batch, planes: Planes, quality: flo
     """What the encoder finds; for a model of low rates, which searches in what it has coded, it has to search now."""
     if not isinstance(codec, HivaeCodec):
         return analysis_of(batch)
-    return codec.analyse(planes, quality, guide, codec.tunes[0])
+    return replace(codec.analyse(planes, quality, guide, codec.tunes[0]), coded=None)  # coding it again is to be seen
 
 
 def _sample(kind: str, chunk: int, last: int, between: int, planes: Planes, *seen: Tensor) -> Samples:

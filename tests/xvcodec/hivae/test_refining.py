@@ -11,6 +11,7 @@ from hivae_models import model
 from xvc_bitstream.records import Gop
 
 from xvcodec.codec import crossmodal_pass, entropy
+from xvcodec.codec.analysis import analyse
 from xvcodec.codec.family import PassStream, Planes
 from xvcodec.codec.hivae import HivaeCodec
 from xvcodec.codec.refining import SHARE, goal_of
@@ -120,3 +121,15 @@ def test_large_pictures_are_left_as_they_are(session: Session, monkeypatch: pyte
     monkeypatch.setattr(crossmodal_pass, "LARGEST", SIZE**2 - 1)
     found = replace(found, coded=None)
     np.testing.assert_array_equal(codec.closed(planes, found, 45.0, guide).coding.latents["key"][0], plain)
+
+
+@pytest.mark.parametrize("backend", ["torch", "onnx"])
+def test_gradients_go_through_whatever_runs_the_steps(backend: str) -> None:
+    """Also where all of it is done in inference mode, and where the runtime has no model to take them through."""
+    with torch.inference_mode():
+        session = Session.open(load_model("hivae"), "constriction", None, backend, "cpu")
+        codec, planes, guide = session.codec, waves(2), session.guidance("")
+        assert isinstance(codec, HivaeCodec)
+        found = analyse(planes.luma, codec.nominal(52.0), codec.between(52.0), perceptual=True)
+        refined, plain = (codec.closed(planes, found, 52.0, guide, each).coding.latents for each in (True, False))
+    assert all((refined[kind][0] != plain[kind][0]).any() for kind in ("key", "anchor"))

@@ -11,8 +11,9 @@ import torch
 from filter_clips import model, noise
 
 from xvcodec.models.crossmodal import Crossmodal
-from xvcodec.models.fine_filters import BetweenFilter, KeyFilter
+from xvcodec.models.fine_filters import AnchorFilter, BetweenFilter, KeyFilter
 from xvcodec.models.loop_filter import LoopFilter
+from xvcodec.models.weights import load_model
 from xvcodec.training.data import Clips
 from xvcodec.training.filter_samples import KINDS, Samples, record
 from xvcodec.training.filter_states import save_filters, with_filters, with_sizes
@@ -61,6 +62,15 @@ def test_a_filter_in_the_loop_is_seen_by_later_pictures(clips: Clips) -> None:
         clips.rng = np.random.default_rng(1)
         found.append(record(each, clips, 1, 2)["anchor"].seen[0][0])
     assert torch.equal(found[0][0], found[1][0]) and not torch.equal(found[0][1], found[1][1])
+
+
+def test_a_model_of_low_rates_is_recorded_as_it_codes(tmp_path: Path) -> None:
+    """It searches for itself, and what its encoder tries on the way is not recorded."""
+    noise(tmp_path)
+    made = load_model("hivae")
+    found = record(made, Clips(tmp_path, 3, motion=False), 1, 1)
+    assert len(found["anchor"]) == 1 and len(found["between"]) == 3
+    assert isinstance(made.module, Crossmodal) and isinstance(made.module.anchor.refiner, AnchorFilter)
 
 
 def test_clips_kept_for_measuring_are_others(clips: Clips) -> None:
