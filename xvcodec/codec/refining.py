@@ -33,12 +33,12 @@ Decode = Callable[[Tensor], Tensor]
 
 @dataclass
 class Goal:
-    """A picture to come near to. See `goal_of`; tensors are on the model's device."""
+    """Pictures to come near to, f of them. See `goal_of`; tensors are on the model's device."""
 
     decode: Decode
-    q: Tensor  # [1, 1, H/32, W/32]
-    luma: Tensor
-    chroma: Tensor
+    q: Tensor  # quality (crf), [1, 1, H/32, W/32]
+    luma: Tensor  # [f, 1, H, W] in [-0.5, 0.5]
+    chroma: Tensor  # [f, 2, H/2, W/2]
     blocks: Tensor  # what squared errors count, [1, 1, H/8, W/8]
     bend: Tensor
     """Second derivative of what is wrong if there were no filter, [1, L, h, w]."""
@@ -51,6 +51,8 @@ class Goal:
         Args:
             target: what was rounded, means included, [1, L, h, w] in quantiser steps.
             latent: what decoders have of it.
+        Returns:
+            the same shape, on the device of `target`.
         """
         with torch.inference_mode(False), torch.enable_grad():
             own = latent.to(self.q.device, copy=True).requires_grad_()
