@@ -47,7 +47,7 @@ HIDDEN = 0.2
 """High frequencies hide errors less than in crossmodal: at equal bytes 0.04 to 0.15 dB more, and a SqueezeNet distance 2 to
 5 % smaller (docs/experiments.md)."""
 ROUNDS = {"key": 6, "anchor": 5, "between": 2}
-"""In which latents are refined, by kind; 4, 3 and 1 leave 1.4 % more of what MS-SSIM misses on `ribbon`, and take two thirds of
+"""In which latents are refined, by kind; 4, 3 and 1 leave 1.4 % more of what MS-SSIM misses on `ribbon`, in two thirds of
 the time (docs/experiments.md)."""
 
 
