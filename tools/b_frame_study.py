@@ -75,7 +75,7 @@ def ours(session: Session, frames: list[Frame], outer: list[Frame], info: VideoI
         fields[0, 1 + slot] = search_between(middle, luma[:1], luma[-1:], anchor[:, :2], share, step)[0]
     quality = np.full((1, luma.shape[-2] // AREA, luma.shape[-1] // AREA), crf, np.float32)
     pass_ = EncodingPass(codec, {"between": quality}, session.guidance(""), [BETWEEN])
-    pass_.latents["anchor"] = [np.zeros((codec.module.anchor.latents, *anchor.shape[-2:]), np.int32)]
+    pass_.rounder.latents["anchor"] = [np.zeros((codec.module.anchor.latents, *anchor.shape[-2:]), np.int32)]
     state = [each[place] for place in (slice(1), slice(1, 2)) for each in (known.luma.float(), known.chroma.float())]
     places = torch.tensor([shares(BETWEEN)])
     decoded = Planes(*pass_.predicted("between", luma[1:-1], chroma[1:-1], (*state, fields, places))())
@@ -87,7 +87,7 @@ def ours(session: Session, frames: list[Frame], outer: list[Frame], info: VideoI
                                 codec.fields.tables) for each in (fields, straight))
     vectors = with_them - without
     shown = to_frames(decoded, [0] * BETWEEN, [0] * BETWEEN, info.height, info.width, 8)
-    rest = spent(shift(pass_.passes["between"], codec.prices), codec.tables)
+    rest = spent(shift(pass_.rounder.passes["between"], codec.prices), codec.tables)
     return vectors + rest, _quality(frames[1:-1], shown, info), vectors
 
 

@@ -88,7 +88,7 @@ def ours(session: Session, pair: list[Frame], reference: Frame, info: VideoInfo,
     state = (known.luma.float(), known.chroma.float(), fields[:, 0])
     decoded = Planes(*pass_.predicted("anchor", luma, chroma, state)())
     vectors = sum(bits(*each, codec.fields.tables) for each in encode_fields(whole, [0], codec.fields, codec.field_prices))
-    rest = sum(bits(*each, codec.tables) for each in shift(pass_.passes["anchor"], codec.prices))
+    rest = sum(bits(*each, codec.tables) for each in shift(pass_.rounder.passes["anchor"], codec.prices))
     frame = to_frames(decoded, [0], [0], info.height, info.width, 8)[0]
     return (vectors + rest) / 8, psnr_rgb(pair[1], frame, info)
 

@@ -91,7 +91,7 @@ class OnedvaCodec(HivaeCodec):
         """The streams of a GOP ahead of its tokens, and these, none of which is coded yet."""
         used, cuts = closed.told.used, closed.coding.cuts
         layers, members = make_layers(used, cuts.shape)
-        latents = {kind: np.stack(each) for kind, each in closed.coding.latents.items()}
+        latents = {kind: np.stack(each) for kind, each in closed.coding.rounder.latents.items()}
         vectors, corrections, *qualities = self.told(closed.told)
         whole = whole_of(layers, members, latents, used)
         progress = Progress(layers, whole, self.tokens, corrections if any(used) else None)

@@ -43,6 +43,7 @@ class Goal:
     bend: Tensor
     """Second derivative of what is wrong if there were no filter, [1, L, h, w]."""
     structure: float  # what MS-SSIM's dissimilarity counts, 0 to 1
+    half: bool  # products in bfloat16
     scale: float = 0.0  # of it, so that it would move latents as far as squared errors do; found in the first round
 
     def nearer(self, target: Tensor, latent: Tensor) -> Tensor:
@@ -73,8 +74,7 @@ class Goal:
 
     def _measured(self, latent: Tensor) -> tuple[Tensor, Tensor]:
         """Squared errors as blocks count them, in nominal steps, and MS-SSIM's dissimilarity."""
-        half = resolve_precision("auto", latent.device)[0] == "bfloat16"
-        with torch.autocast(latent.device.type, torch.bfloat16, enabled=half):
+        with torch.autocast(latent.device.type, torch.bfloat16, enabled=self.half):
             pictures = self.decode(latent).float()
         step = F.interpolate(nominal_step(self.q), scale_factor=float(AREA // PATCH))
         together = len(self.luma)
@@ -84,7 +84,7 @@ class Goal:
 
 
 def goal_of(model: Crossmodal, kind: str, picture: Sequence[Tensor], state: Sequence[Tensor], q: Tensor,
-            blocks: Tensor | None) -> Goal:
+            precision: str, blocks: Tensor | None) -> Goal:
     """What a key frame, an anchor or f frames between are to come near to.
 
     Args:
@@ -93,6 +93,7 @@ def goal_of(model: Crossmodal, kind: str, picture: Sequence[Tensor], state: Sequ
         state: of a key frame the caption (text, mask), of others what they are predicted from, as `Crossmodal` takes it:
             planes of the anchor before and a field, or of both anchors, fields and shares.
         q: quality of its areas, [1, 1, H/32, W/32].
+        precision: as of runtimes.
         blocks: what squared errors count in each 8x8 block, [H/8, W/8]; None: tuned for PSNR.
     """
     device, coder = next(model.parameters()).device, getattr(model, kind)
@@ -110,7 +111,8 @@ def goal_of(model: Crossmodal, kind: str, picture: Sequence[Tensor], state: Sequ
         blocks = blocks[None, None].to(device, copy=True)
         relative = coder.step(q) / F.interpolate(nominal_step(q), scale_factor=float(AREA // coder.patch))
         weight = F.avg_pool2d(blocks, coder.patch // PATCH)
-        return Goal(decode, q, luma, chroma, blocks, 2.0 * weight * relative.square(), structure)
+        return Goal(decode, q, luma, chroma, blocks, 2.0 * weight * relative.square(), structure,
+                    resolve_precision(precision, device)[0] == "bfloat16")
 
 
 def _key(model: Crossmodal, q: Tensor, text: Tensor, mask: Tensor, latent: Tensor) -> Tensor:

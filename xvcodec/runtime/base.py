@@ -21,12 +21,14 @@ class Runtime(ABC):
         name: "torch" or "onnx".
         device: where `run` wants its inputs and leaves its outputs.
         reason: one sentence for people: what was chosen, and why.
+        precision: what products are in, "float32" or "bfloat16"; "auto" where gradients are to choose for themselves.
         module: the model on `device`, where gradients can be taken; None where it is run by other means.
     """
 
     name: str
     device: torch.device
     reason: str
+    precision: str = "auto"
     module: Any = None
 
     @abstractmethod

@@ -76,7 +76,8 @@ def test_smoother_qualities_say_the_same_in_fewer_bits(perceptual: bool) -> None
 def test_steps_go_on_growing_beyond_the_last_knot() -> None:
     knots = Knots(nominal_step(torch.arange(KNOTS) * 8.0).log()[:, None])
     q = torch.tensor([20.0, 63.0, 64.0, 75.0, COARSEST])
-    assert float(knots(q)[-1]) == pytest.approx(float(knots(q)[2]), abs=1e-2)
+    with torch.no_grad():
+        assert float(knots(q)[-1]) == pytest.approx(float(knots(q)[2]), abs=1e-2)
     knots.endless = True
     assert torch.allclose(knots(q).flatten(), nominal_step(q).log(), atol=1e-4)
 

@@ -53,7 +53,7 @@ def test_without_a_filter_the_goal_is_what_the_transform_says(tuned: bool) -> No
     q, field = torch.full((1, 1, SIZE // 32, SIZE // 32), 40.0), torch.zeros(1, 3, SIZE // 8, SIZE // 8)
     before, picture = ((planes.luma[at : at + 1], planes.chroma[at : at + 1]) for at in range(2))
     blocks = torch.rand(SIZE // 8, SIZE // 8) + 0.5 if tuned else None
-    goal = goal_of(made, "anchor", picture, (*before, field), q, blocks)
+    goal = goal_of(made, "anchor", picture, (*before, field), q, "float32", blocks)
     goal.structure = 0.0
     exact = made.anchor.analyse(pack(*picture), made.predict_anchor(Picture(*before), field), q)
     rounded = exact.round()
@@ -78,17 +78,17 @@ def test_a_round_that_makes_it_worse_is_not_taken(session: Session, monkeypatch:
     codec, planes, guide = session.codec, waves(1), session.guidance("")
     assert isinstance(codec, HivaeCodec)
     found = codec.analyse(planes, 52.0, guide)
-    plain = codec.closed(planes, found, 52.0, guide, refined=False).coding.latents["key"][0]
+    plain = codec.closed(planes, found, 52.0, guide, refined=False).coding.rounder.latents["key"][0]
     monkeypatch.setattr("xvcodec.codec.refining.SHARE", -2.0)  # away from the source
     found = replace(found, coded=None)
-    np.testing.assert_array_equal(codec.closed(planes, found, 52.0, guide).coding.latents["key"][0], plain)
+    np.testing.assert_array_equal(codec.closed(planes, found, 52.0, guide).coding.rounder.latents["key"][0], plain)
 
 
 def test_anchors_are_refined_and_what_is_written_is_what_was_decoded(session: Session) -> None:
     codec, planes, guide = session.codec, waves(5), session.guidance("")
     assert isinstance(codec, HivaeCodec)
     found = codec.analyse(planes, 48.0, guide)
-    refined, plain = (codec.closed(planes, found, 48.0, guide, each).coding for each in (True, False))
+    refined, plain = (codec.closed(planes, found, 48.0, guide, each).coding.rounder for each in (True, False))
     assert all((refined.latents[kind][0] != plain.latents[kind][0]).any() for kind in ("key", "anchor"))
     coded = codec.encode(planes, found, 48.0, guide)
     streams = entropy.pack(coded.streams, session.coder, session.model.tables)
@@ -116,11 +116,11 @@ def test_large_pictures_are_left_as_they_are(session: Session, monkeypatch: pyte
     codec, planes, guide = session.codec, waves(1), session.guidance("")
     assert isinstance(codec, HivaeCodec)
     found = codec.analyse(planes, 45.0, guide)
-    refined, plain = (codec.closed(planes, found, 45.0, guide, each).coding.latents["key"][0] for each in (True, False))
+    refined, plain = (codec.closed(planes, found, 45.0, guide, each).coding.rounder.latents["key"][0] for each in (True, False))
     assert (refined != plain).any()
     monkeypatch.setattr(crossmodal_pass, "LARGEST", SIZE**2 - 1)
     found = replace(found, coded=None)
-    np.testing.assert_array_equal(codec.closed(planes, found, 45.0, guide).coding.latents["key"][0], plain)
+    np.testing.assert_array_equal(codec.closed(planes, found, 45.0, guide).coding.rounder.latents["key"][0], plain)
 
 
 @pytest.mark.parametrize("backend", ["torch", "onnx"])
@@ -131,5 +131,5 @@ def test_gradients_go_through_whatever_runs_the_steps(backend: str) -> None:
         codec, planes, guide = session.codec, waves(2), session.guidance("")
         assert isinstance(codec, HivaeCodec)
         found = analyse(planes.luma, codec.nominal(52.0), codec.between(52.0), perceptual=True)
-        refined, plain = (codec.closed(planes, found, 52.0, guide, each).coding.latents for each in (True, False))
+        refined, plain = (codec.closed(planes, found, 52.0, guide, each).coding.rounder.latents for each in (True, False))
     assert all((refined[kind][0] != plain[kind][0]).any() for kind in ("key", "anchor"))

@@ -67,7 +67,7 @@ def test_painters_are_told_how_much_is_missing(tiny: Path) -> None:
         assert codec.drawn(symbols) == (0.75 if halves < 4 else 0.0)
     assert codec.nominal(50.0) == told[0] == told[1] < told[2] < told[3] and halves >= 4
     assert codec.seen(codec.said(closed, progress.pieces(1), DRAWING), 50.0) == 120.0  # hardly anything is there
-    truth = {kind: np.stack(each) for kind, each in closed.coding.latents.items()}
+    truth = {kind: np.stack(each) for kind, each in closed.coding.rounder.latents.items()}
     symbols = codec.said(closed, progress.pieces(whole), DRAWING)
     assert all(np.array_equal(symbols.latents[kind], each) for kind, each in truth.items())
     assert np.array_equal(symbols.fields, closed.told.fields)
