@@ -116,7 +116,8 @@ def test_large_pictures_are_left_as_they_are(session: Session, monkeypatch: pyte
     codec, planes, guide = session.codec, waves(1), session.guidance("")
     assert isinstance(codec, HivaeCodec)
     found = codec.analyse(planes, 45.0, guide)
-    refined, plain = (codec.closed(planes, found, 45.0, guide, each).coding.rounder.latents["key"][0] for each in (True, False))
+    refined, plain = (codec.closed(planes, found, 45.0, guide, each).coding.rounder.latents["key"][0]
+                      for each in (True, False))
     assert (refined != plain).any()
     monkeypatch.setattr(crossmodal_pass, "LARGEST", SIZE**2 - 1)
     found = replace(found, coded=None)
