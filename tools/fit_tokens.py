@@ -86,7 +86,7 @@ def coded(session: Session, clips: Clips, count: int) -> Iterator[Coded]:
         closed = codec.closed(planes, analysis, quality, guide)
         spent = sum(bits(*each, stream.tables or codec.tables) for stream in closed.coding.streams(codec.names)
                     if stream.name in codec.names.values() for each in stream.passes)
-        latents = {kind: np.stack(each) for kind, each in closed.coding.latents.items()}
+        latents = {kind: np.stack(each) for kind, each in closed.coding.rounder.latents.items()}
         yield Coded(closed.told.used, latents, spent)
 
 

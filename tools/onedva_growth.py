@@ -78,7 +78,7 @@ def prefixes(codec: OnedvaCodec, planes: Planes, closed: Closed, quality: float,
 
 def integers(closed: Closed) -> Iterator[tuple[int, NDArray[np.int32]]]:
     """Kind and coefficients [patches, tokens, TOKEN] of every layer."""
-    used, latents = closed.told.used, {kind: np.stack(each) for kind, each in closed.coding.latents.items()}
+    used, latents = closed.told.used, {kind: np.stack(each) for kind, each in closed.coding.rounder.latents.items()}
     layers, members = make_layers(used, closed.coding.cuts.shape)
     for layer, tokens in zip(layers, whole_of(layers, members, latents, used), strict=True):
         yield layer.kind, tokens
