@@ -3,9 +3,10 @@
     python tools/onedva_growth.py ../shared/data/val -o docs/models/onedva-growth.png --statistics
     docs/models/onedva-tokens.md
 
-The middle of each clip (320x192, 17 frames) is coded once and decoded from prefixes of 1/64, 1/32 ... of the tokens at
---crf. Prints PSNR (luma and chroma as the codec weighs them) by clip, without painting and for each of --steps, and the
-greatest fall from one prefix to the next. Statistics are of the integer coefficients, in quantiser steps, by kind and token.
+The first frames of each clip are coded once, at --crf, and decoded from every prefix that a file can be cut to: whole
+pieces, one more each time. Prints PSNR (luma and chroma as the codec weighs them) by clip, without painting and for each of
+--steps, and the greatest fall from one prefix to the next. Statistics are of the integer coefficients, in quantiser steps,
+by kind and token.
 """
 
 from __future__ import annotations
@@ -35,39 +36,30 @@ from xvcodec.codec.token_layers import make_layers, whole_of
 from xvcodec.media import Frame, open_video
 from xvcodec.models.weights import load_model
 
-WIDTH, HEIGHT, PARTS = 320, 192, 7
 Values = dict[tuple[int, int], list[NDArray[np.int32]]]
 
 
 def clips(folder: Path, frames: int, names: str | None) -> Iterator[tuple[str, Planes]]:
-    """Names and the middle of the first frames of the clips of a folder's index.jsonl, or of some of them ("bees,frost")."""
+    """Names and the first frames of the clips of a folder's index.jsonl, or of some of them ("bees,frost")."""
     chosen = names.split(",") if names else None
     for line in (folder / "index.jsonl").read_text().splitlines():
         path = folder / json.loads(line)["file"]
         if chosen is None or path.stem in chosen:
             with open_video(path, audio=False) as reader:
                 first = list(islice((each for each in reader if isinstance(each, Frame)), frames))
-                yield path.stem, middle(to_planes(first, reader.info.bit_depth, 32, torch.device("cpu")))
-
-
-def middle(planes: Planes) -> Planes:
-    """The middle of pictures."""
-    top, left = ((size - want) // 2 // 16 * 16 for size, want in zip(planes.luma.shape[2:], (HEIGHT, WIDTH), strict=True))
-    return Planes(planes.luma[..., top : top + HEIGHT, left : left + WIDTH],
-                  planes.chroma[..., top // 2 : (top + HEIGHT) // 2, left // 2 : (left + WIDTH) // 2])
+                yield path.stem, to_planes(first, reader.info.bit_depth, 32, torch.device("cpu"))
 
 
 def prefixes(codec: OnedvaCodec, planes: Planes, closed: Closed, quality: float, guide: Guide, drawing: Drawing,
              ways: list[str]) -> list[dict[str, float]]:
     """Tokens and PSNR by way of painting, of prefixes from short to long."""
     (_, progress), rows = codec.begin(closed), []
-    most = sum(scan.tokens for scan in progress.scans[: progress.until()])
-    for part in reversed(range(PARTS)):
-        count = progress.until(most >> part)
-        symbols = codec.said(closed, progress.pieces(count), drawing)
+    pieces = progress.pieces(progress.until())
+    for count in range(1, len(pieces) + 1):
+        symbols = codec.said(closed, pieces[:count], drawing)
         parts = list(CrossmodalCodec.reconstruct(codec, symbols, quality, guide))
         plain = Planes(torch.cat([each.luma for each in parts]), torch.cat([each.chroma for each in parts]))
-        row = {"tokens": float(sum(scan.tokens for scan in progress.scans[:count])), "plain": decibel(plain, planes)}
+        row = {"tokens": float(sum(piece.tokens for piece in pieces[:count])), "plain": decibel(plain, planes)}
         for way in ways:
             told, share = codec.seen(symbols, quality), codec.drawn(symbols)
             painted = paint(codec.runtime, plain, told, replace(guide, steps=int(way)), share, drawing.hints)
@@ -98,7 +90,7 @@ def plot(found: dict[str, list[dict[str, float]]], way: str, target: Path) -> No
         line = "-" if number < 10 else "--"  # there are ten colours
         axes.plot([row["tokens"] for row in rows], [row[way] for row in rows], line, marker=".", label=name)
     axes.set_xscale("log", base=2)
-    axes.set_xlabel("tokens of a GOP, 320x192")
+    axes.set_xlabel("tokens of a GOP")
     axes.set_ylabel(f"PSNR, dB ({'not painted' if way == 'plain' else f'steps: {way}'})")
     axes.legend(fontsize=7, ncols=2)
     figure.savefig(target, dpi=110)
@@ -121,7 +113,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="folder with an index.jsonl")
     parser.add_argument("--clips")
-    parser.add_argument("--frames", type=int, default=17)
+    parser.add_argument("--frames", type=int, default=9)
     parser.add_argument("--crf", type=float, default=46.0)
     parser.add_argument("--steps", default="0,1", help="of the flow; 0 is the mean alone")
     parser.add_argument("--model", default="onedva")
