@@ -33,7 +33,10 @@ def decode(file: Path, codec: str | None) -> Iterator[np.ndarray]:
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("report")
-    study = Study(made_up.study())
+    results = made_up.study()
+    for number, row in enumerate(results["points"]):
+        row["encode_s"] = 0.1 * 4 ** (number % 4)  # slow at high rates, as codecs are
+    study = Study(results)
     sources = {clip: Path(clip) for clip in study.clips}
     return page.write(study, folder, sources, budget=Budget(frames=4), decode=decode).as_uri()
 
@@ -79,6 +82,15 @@ def test_it_draws_curves_cards_and_the_table(tab: Chromium) -> None:
     assert tab.run("document.querySelectorAll('.bd tbody tr').length") == 2
     assert tab.run("document.querySelectorAll('#speed-plot .mark').length") == 3
     assert tab.run("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_bars_of_speed_stay_in_their_plot(tab: Chromium) -> None:
+    edges = tab.run("(() => { const grid = document.querySelector('#speed-plot .baseline');"
+                    " const bars = [...document.querySelectorAll('#speed-plot g[data-codec] line')];"
+                    " return [grid, ...bars].map((line) => [line.x1.baseVal.value, line.x2.baseVal.value]); })()")
+    (left, right), *bars = edges
+    assert len(bars) >= 3
+    assert all(left <= low < high <= right for low, high in bars if low != high)
 
 
 def test_hovering_a_point_tells_its_values(tab: Chromium) -> None:

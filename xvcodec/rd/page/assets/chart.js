@@ -11,7 +11,8 @@ function drawChart(host, { series, x, y, mini = false, tip = null, names = false
     svg.append(make("text", { x: width / 2, y: height / 2, "text-anchor": "middle", class: "axis" }, "nothing to show"));
     return;
   }
-  const sx = scale(all.map((p) => p.x), room.left, width - room.right, x);
+  const xs = all.flatMap((p) => [p.x, p.left ?? p.x, p.right ?? p.x]);
+  const sx = scale(xs, room.left, width - room.right, x);
   const ys = all.flatMap((p) => [p.y, p.low ?? p.y, p.high ?? p.y]).concat(zeroLine ? [0] : []);
   const sy = y.invert ? scale(ys, room.top, height - room.bottom, y) : scale(ys, height - room.bottom, room.top, y);
   const place = { width, height, room, sx, sy, mini };

@@ -26,7 +26,7 @@ function drawSpeed() {
   drawChart($("speed-plot"), {
     series, names: true, zeroLine: series.length > 0,
     x: { title: "megapixels per second", log: true, pad: 0.12 },
-    y: { title: `BD-rate by ${metric?.title ?? ""} [%], fewer bits above`, format: (value) => signed(value, 0), pad: 0.12, invert: true },
+    y: { title: `BD-rate by ${metric?.title ?? ""} [%], fewer bits above`, format: (value) => signed(value, Number.isInteger(value) ? 0 : 1), pad: 0.12, invert: true },
     tip: (point) => [tipTitle(point.codec), rows([[state.side === "encode" ? "encoding" : "decoding", `${short(point.x)} Mpixel/s`],
       ["at 640x360", `${short(point.x / FRAME)} frames/s`], ["BD-rate", `${signed(point.y)} %`], ["interval", known(point.low) ? interval(point.summary, 1) : null]])],
   });
