@@ -30,7 +30,8 @@ from xvcodec.codec.token_contexts import REACH, Ints, TokenContexts
 from xvcodec.codec.token_layers import make_layers, whole_of
 from xvcodec.codec.token_network import CHANCES
 from xvcodec.codec.token_progress import Progress
-from xvcodec.codec.tokens import Asked, Truth
+from xvcodec.codec.token_values import Truth
+from xvcodec.codec.tokens import Asked
 from xvcodec.models.weights import load_model, shipped
 from xvcodec.options import TUNES
 from xvcodec.runtime.memory import keep_freed_memory

@@ -14,7 +14,7 @@ from xvcodec.codec.painting import blend, sketch
 from xvcodec.codec.quality_maps import LIMIT, decode_maps, encode_maps
 from xvcodec.codec.shifts import tables_of
 from xvcodec.codec.structure import dissimilarity, texture_gap
-from xvcodec.models.hints import AREA
+from xvcodec.models.hints import HINTED
 from xvcodec.runtime.base import Runtime
 
 QUARTERS, MOST = 4, 3
@@ -42,7 +42,7 @@ class Drawing:
 
 def nothing(hints: int, height: int, width: int) -> Drawing:
     """Nothing is drawn in pictures of padded size height x width."""
-    return Drawing(np.zeros(1, np.int32), np.zeros((hints, height // AREA, width // AREA), np.int32))
+    return Drawing(np.zeros(1, np.int32), np.zeros((hints, height // HINTED, width // HINTED), np.int32))
 
 
 def choose(runtime: Runtime, truth: Planes, decoded: Planes, quality: float, guide: Guide) -> Drawing:

@@ -12,7 +12,8 @@ from xvcodec.codec.family import PassStream, Piece
 from xvcodec.codec.shifts import Prices
 from xvcodec.codec.token_contexts import REACH, Bytes, Ints, TokenContexts
 from xvcodec.codec.token_layers import Layer
-from xvcodec.codec.tokens import CORRECTIONS, Asked, Truth, Walk
+from xvcodec.codec.token_values import Truth
+from xvcodec.codec.tokens import CORRECTIONS, Asked, Walk
 
 PIECE_BITS = 6000.0
 """About the size of a piece."""

@@ -17,26 +17,21 @@ from xvc_bitstream.errors import DamagedError
 
 from xvcodec.codec.token_contexts import (
     BITS,
-    FLAG_FEATURES,
     LIKELY,
     PART,
     PLANES,
     SPOTS,
     SUBSTEPS,
-    TOKEN,
     Bytes,
     Ints,
     TokenContexts,
 )
 from xvcodec.codec.token_layers import SUM_TOP, Layer
 from xvcodec.codec.token_network import CHANCES
+from xvcodec.codec.token_surroundings import Surroundings
 
-MIDDLE = (0.42, 0.48)
-"""Where in its interval a coefficient is taken to be, after its first bit and after more of them."""
 Take = Callable[["Asked", Bytes], Ints]
 """(what is asked, tables [n]) -> symbols int32 [n]."""
-
-
 CORRECTIONS = 2 * PLANES
 """Level of the corrections of motion, which stand behind all scans of the key frame and of anchors, levels 0 to 31, and
 ahead of those of frames between, levels 33 to 64."""
@@ -71,7 +66,7 @@ class Walk:
     """The scans of a GOP in order; `scan` does the next one."""
 
     def __init__(self, layers: list[Layer], contexts: TokenContexts) -> None:
-        self.layers, self.contexts = layers, contexts
+        self.layers, self.contexts, self.around = layers, contexts, Surroundings(layers)
         self.tokens = 0  # sent so far
         self.level = 0  # of the last scan: greater for finer ones
         self.depth = 0  # of the last scan, in its group
@@ -107,7 +102,7 @@ class Walk:
         self.level = self.depth + (CORRECTIONS + 1 if layer.between else 0)
         if not phase:
             everything = np.arange(len(layer.inner))
-            likely = self._tables(layer, token, 0, self._features(layer, token, everything)) >= LIKELY
+            likely = self._tables(layer, token, 0, self.around.tokens(layer, token, everything)) >= LIKELY
             likely[layer.active[token]] = True
             self._likely[number, token] = likely
             chosen = np.flatnonzero(likely)
@@ -120,7 +115,7 @@ class Walk:
         for spot in range(SPOTS):
             here, again = (patches[layer.spot[patches] == spot] for patches in (new, old))
             if here.size:
-                features = self._features(layer, token, here)
+                features = self.around.tokens(layer, token, here)
                 asked = Asked(layer, here, token, self.depth, spot, None, None, features)
                 here = here[take(asked, self._tables(layer, token, spot, features)) != 0]
             self._coefficients(layer, token, spot, again, here, take)
@@ -132,34 +127,6 @@ class Walk:
             for token, patches in enumerate(layer.active):
                 if patches.size:
                     layer.note(patches, token, plane)
-
-    def _features(self, layer: Layer, token: int, patches: NDArray[np.intp]) -> Ints:
-        """What is known around the tokens of some patches, [n, FLAG_FEATURES]."""
-        found = np.zeros((patches.size, len(FLAG_FEATURES)), np.int32)
-        place, row, sums = layer.inner[patches], layer.row, layer.padded[1]
-        if layer.filled:
-            direct = (-1, 1, -row, row)
-            own = np.ascontiguousarray(sums[:, token])
-            found[:, 0] = sum(own[place + step].astype(np.int32) for step in direct)
-            found[:, 1] = sum(own[place + step].astype(np.int32) for step in (-row - 1, 1 - row, row - 1, row + 1))
-            if token:
-                lower = sums[:, :token].sum(1, dtype=np.int32)
-                found[:, 2], found[:, 3] = sums[place, token - 1], lower[place]
-                found[:, 5] = sum(lower[place + step] for step in direct)
-        for mine, its, there in self._related(layer, patches):
-            found[mine, 4] += its.padded[1][there, token]
-        return found
-
-    def _related(self, layer: Layer,
-                 patches: NDArray[np.intp]) -> Iterator[tuple[NDArray[np.intp], Layer, NDArray[np.intp]]]:
-        """Of each picture and each related one: which patches are of that picture, and where in the other's layer."""
-        area = layer.shape[1] * layer.shape[2]
-        picture = patches // area
-        for number, parents in enumerate(layer.parents):
-            used = [(self.layers[other], place) for other, place in parents if self.layers[other].filled]
-            mine = np.flatnonzero(picture == number) if used else np.zeros(0, np.intp)
-            for its, place in used if mine.size else ():
-                yield mine, its, its.inner[patches[mine] + (place - number) * area]
 
     def _tables(self, layer: Layer, token: int, spot: int, features: Ints) -> Bytes:
         return self.contexts.of_flags(layer.kind, token, self.depth, spot, features)
@@ -186,16 +153,16 @@ class Walk:
         sizes, _ = layer.padded
         here = layer.inner[patches]
         near = sum(sizes[here + step, token].astype(np.int32) for step in (-1, 1, -layer.row, layer.row))
-        parent = self._parents(layer, patches, token)
+        parent = self.around.parents(layer, patches, token)
         state = np.zeros(patches.size, np.intp)
         state[old.size :] = 1
         own = np.minimum(layer.known[patches, token].sum(1), SUM_TOP)
-        beside = np.broadcast_to(self._features(layer, token, patches)[:, None], (patches.size, PART, len(FLAG_FEATURES)))
+        beside = self.around.tokens(layer, token, patches)[:, None].repeat(PART, 1)
         for number in range(SUBSTEPS):
             part = slice(number * PART, number * PART + PART)
             known = layer.known[patches, token, part]
             features = np.stack(np.broadcast_arrays(near[:, part], own[:, None], parent[:, part],
-                                                    *self._around(layer, here, token, part)), axis=-1)
+                                                    *self.around.coefficients(layer, here, token, part)), axis=-1)
             features = np.concatenate((features, beside), axis=-1)
             signs = contexts.of_signs(kind, token, plane, spot, part, state, features) + np.uint8(CHANCES)
             later = contexts.bits[kind, np.minimum(known >> 2, BITS - 1)]
@@ -211,52 +178,3 @@ class Walk:
             own = np.minimum(own + np.abs(found).sum(1), SUM_TOP)
         layer.note(patches, token, plane)
         layer.active[token] = np.concatenate((layer.active[token], flagged)) if flagged.size else layer.active[token]
-
-    def _around(self, layer: Layer, here: NDArray[np.intp], token: int, part: slice) -> tuple[Ints, Ints]:
-        """Sizes of coefficients next in frequency to those of a part, of the own patch and of four neighbours, [n, PART]."""
-        sizes = layer.padded[0].reshape(-1, layer.shape[3] * TOKEN)
-        next_to = layer.next_to[:, token * TOKEN + part.start : token * TOKEN + part.stop]
-        some = np.flatnonzero(next_to.any(1))
-        own = sizes[here[:, None], some]
-        near = sum(sizes[here[:, None] + step, some].astype(np.int32) for step in (-1, 1, -layer.row, layer.row))
-        return tuple((each.astype(np.float32) @ next_to[some]).astype(np.int32) for each in (own, near))  # type: ignore
-
-    def _parents(self, layer: Layer, patches: NDArray[np.intp], token: int) -> Ints:
-        """Sizes of the same coefficients in related pictures, [n, TOKEN]."""
-        sizes = np.zeros((patches.size, TOKEN), np.int32)
-        for mine, its, there in self._related(layer, patches):
-            sizes[mine] += its.padded[0][there, token]
-        return sizes
-
-
-class Truth:
-    """What an encoder answers: the symbols of given tokens.
-
-    Args of the constructor:
-        values: of each layer, int32 [patches, tokens, TOKEN] in quantiser steps.
-    """
-
-    def __init__(self, layers: list[Layer], values: list[Ints]) -> None:
-        self.sizes = {id(layer): np.abs(value) for layer, value in zip(layers, values, strict=True)}
-        self.signs = {id(layer): np.sign(value).astype(np.int32) for layer, value in zip(layers, values, strict=True)}
-        self.most = {key: size.max(-1) for key, size in self.sizes.items()}
-
-    def __call__(self, asked: Asked) -> Ints:
-        """Symbols, int32 [n]."""
-        key, token = id(asked.layer), asked.token
-        if asked.part is None:
-            if asked.rest is not None:
-                return np.array([(self.most[key][asked.rest, token] >> asked.plane).any()], np.int32)
-            return (self.most[key][asked.patches, token] >> asked.plane > 0).astype(np.int32)
-        known = asked.layer.known[asked.patches, token, asked.part]
-        sizes = self.sizes[key][asked.patches, token, asked.part] >> asked.plane
-        signs = self.signs[key][asked.patches, token, asked.part]
-        return np.where(known > 0, sizes - known, sizes * signs).astype(np.int32).reshape(-1)
-
-
-def values(layer: Layer) -> NDArray[np.float32]:
-    """What a layer's tokens tell so far, in quantiser steps, float32 [patches, tokens, TOKEN]: whole once all planes are
-    there."""
-    unit = np.ldexp(np.float32(1.0), layer.plane.astype(np.int32))[..., None]
-    middle = np.where(layer.known > 1, np.float32(MIDDLE[1]), np.float32(MIDDLE[0])) * (unit - 1.0)
-    return np.where(layer.known > 0, layer.signs * (layer.known * unit + middle), 0.0).astype(np.float32)

@@ -15,7 +15,7 @@ from xvcodec.models.layers import Pointwise, dense
 
 WIDTHS = (24, 32, 48, 48, 48)
 """Channels of `Teller` at a half of the resolution, a quarter and so on."""
-AREA = 16
+HINTED = 16
 """Side of an area that hints are for, pixels."""
 SOFT = 5
 """Side of the window, in positions, whose mean is taken off where networks shall see no brightness."""

@@ -21,7 +21,8 @@ from torch import Tensor, nn
 
 from xvcodec.models.base import Step
 from xvcodec.models.crossmodal import pack, unpack
-from xvcodec.models.latent import FRAMES, LATENTS, LatentModel
+from xvcodec.models.latent import FRAMES, LatentModel
+from xvcodec.models.latent_stages import LATENTS
 
 _MEANS = tuple(f"prior.{part}." for part in ("lift", "hint", "tone", "block", "mean", "past"))
 _SCALES = tuple(f"prior.scales.{layer}_" for layer in ("first", "second", "last"))

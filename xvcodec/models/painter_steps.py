@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from xvcodec.models.base import Step
-from xvcodec.models.hints import AREA, Teller
+from xvcodec.models.hints import HINTED, Teller
 from xvcodec.models.painter import PLANES, Painter, halves, unit_of, wholes
 
 _SEEN = ("luma", "chroma", "q", "text", "mask")
@@ -81,7 +81,7 @@ def output_shapes(model: Painted, step: str, inputs: Sequence[Tensor]) -> list[t
     """Shapes of a step's outputs for given inputs."""
     luma, chroma = (tuple(plane.shape) for plane in inputs[:2])
     if step == "paint.tell":
-        return [(luma[0], model.config.hints, luma[2] // AREA, luma[3] // AREA)]
+        return [(luma[0], model.config.hints, luma[2] // HINTED, luma[3] // HINTED)]
     return [luma, chroma] if step == "paint.mean" else [(luma[0], PLANES, *chroma[2:])]
 
 
@@ -93,7 +93,7 @@ def example_inputs(model: Painted, step: str, height: int, width: int, count: in
     def uniform(*shape: int) -> Tensor:
         return torch.rand(*shape, generator=random) - 0.5
 
-    areas = (height // AREA, width // AREA)
+    areas = (height // HINTED, width // HINTED)
     made = {
         "truth_luma": uniform(count, 1, height, width), "truth_chroma": uniform(count, 2, height // 2, width // 2) * 0.3,
         "luma": uniform(count, 1, height, width), "chroma": uniform(count, 2, height // 2, width // 2) * 0.3,

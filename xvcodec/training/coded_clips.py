@@ -23,7 +23,7 @@ from xvcodec.training.data import Clips
 
 SIZE, CHUNKS = 256, 6
 """Side of the crops that are coded, and chunks of four frames in each: GOPs of 25 frames."""
-AREA = SIZE * SIZE
+PIXELS = SIZE * SIZE
 STRIDE = 32
 """Crops begin where a square of 2x2 areas of hints does."""
 KEPT = 10
@@ -108,11 +108,11 @@ class CodedClips:
               mirrored: bool) -> Tensor:
         """A part (top, left, size) of some pictures of a GOP, sources (0) or decoded (1)."""
         top, left, size = part
-        record = AREA * 3 // 2
+        record = PIXELS * 3 // 2
         at = [note["at"] + (which * note["frames"] + picture) * record for picture in pictures]
         levels = np.stack([self.store[each : each + record] for each in at])
         values = torch.from_numpy(levels.astype(np.float32)) / 255.0 - 0.5
-        luma = values[:, :AREA].view(-1, 1, SIZE, SIZE)[..., top : top + size, left : left + size]
-        chroma = values[:, AREA:].view(-1, 2, SIZE // 2, SIZE // 2)
+        luma = values[:, :PIXELS].view(-1, 1, SIZE, SIZE)[..., top : top + size, left : left + size]
+        chroma = values[:, PIXELS:].view(-1, 2, SIZE // 2, SIZE // 2)
         chroma = chroma[..., top // 2 : (top + size) // 2, left // 2 : (left + size) // 2]
         return halves(luma.flip(-1), chroma.flip(-1)) if mirrored else halves(luma, chroma)

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from xvcodec.models.coder import RATE_WEIGHT
 from xvcodec.models.crossmodal import pack
-from xvcodec.models.latent import CHUNK, FLOOR, SMALL, LatentModel, step_of
+from xvcodec.models.latent import CHUNK, SMALL, LatentModel
+from xvcodec.models.latent_stages import FLOOR, step_of
 from xvcodec.training.data import Batch, Clips
 from xvcodec.training.latent_start import fit
 from xvcodec.training.rate import laplace_bits, noisy, quantised, rounded, scale_of, unless_skipped

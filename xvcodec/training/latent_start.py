@@ -14,7 +14,8 @@ from torch.nn import functional as F
 
 from xvcodec.models.crossmodal import pack
 from xvcodec.models.integer import TABLES
-from xvcodec.models.latent import CHUNK, FRAMES, LATENTS, LatentModel, step_of
+from xvcodec.models.latent import CHUNK, FRAMES, LatentModel
+from xvcodec.models.latent_stages import LATENTS, step_of
 from xvcodec.models.layers import KNOTS
 from xvcodec.training.data import Clips
 from xvcodec.training.rate import LARGEST, SMALLEST

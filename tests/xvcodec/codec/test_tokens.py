@@ -26,7 +26,8 @@ from xvcodec.codec.token_contexts import (
 )
 from xvcodec.codec.token_layers import Layer, latents_of, make_layers, whole_of
 from xvcodec.codec.token_progress import PIECE_BITS, Progress
-from xvcodec.codec.tokens import CORRECTIONS, MIDDLE, Asked, Walk, values
+from xvcodec.codec.token_values import MIDDLE, values
+from xvcodec.codec.tokens import CORRECTIONS, Asked, Walk
 from xvcodec.models.crossmodal import BETWEEN
 
 USED = [[], [0], [3], [3, 0, 2], [1, 0, 0, 3, 2]]

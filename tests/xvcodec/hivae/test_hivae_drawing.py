@@ -22,7 +22,7 @@ from xvcodec.codec.drawing import QUARTERS, Drawing, choose, decode_drawing, not
 from xvcodec.codec.family import Guide, PassStream, Planes
 from xvcodec.codec.painting import blend, paint, sketch, without_pattern
 from xvcodec.codec.quality_maps import LIMIT
-from xvcodec.models.hints import AREA
+from xvcodec.models.hints import HINTED
 from xvcodec.models.painter import SIDE
 from xvcodec.models.weights import load_model
 from xvcodec.runtime.torch_runtime import TorchRuntime
@@ -59,7 +59,7 @@ class Streams:
               elements=st.integers(-LIMIT, LIMIT)), st.integers(0, QUARTERS))
 def test_what_is_said_comes_back(hints: Ints, quarters: int) -> None:
     streams = said(Drawing(np.array([quarters], np.int32), hints))
-    found = decode_drawing(len(hints), hints.shape[1] * AREA, hints.shape[2] * AREA, Streams(streams))  # type: ignore[arg-type]
+    found = decode_drawing(len(hints), hints.shape[1] * HINTED, hints.shape[2] * HINTED, Streams(streams))  # type: ignore[arg-type]
     assert found.share == quarters / QUARTERS and bool(streams) == bool(quarters)
     assert np.array_equal(found.hints, hints if quarters else np.zeros_like(hints))
 
@@ -68,7 +68,7 @@ def test_what_is_said_comes_back(hints: Ints, quarters: int) -> None:
 def test_what_cannot_be_is_refused(quarters: int, hint: int) -> None:
     streams = said(Drawing(np.array([quarters], np.int32), np.full((2, 1, 1), hint, np.int32)))
     with pytest.raises(DamagedError, match="the file is damaged"):
-        decode_drawing(2, AREA, AREA, Streams(streams))  # type: ignore[arg-type]
+        decode_drawing(2, HINTED, HINTED, Streams(streams))  # type: ignore[arg-type]
 
 
 def painters(tiny: Path) -> tuple[TorchRuntime, Planes, Planes]:

@@ -14,18 +14,8 @@ from xvc_bitstream import TableSet, log_scales
 from xvcodec.families import FAMILIES, family, family_of
 from xvcodec.models.cost import kmac_per_pixel
 from xvcodec.models.crossmodal import CHROMA, pack
-from xvcodec.models.latent import (
-    CHUNK,
-    FRAMES,
-    LATENTS,
-    SMALL,
-    LatentConfig,
-    LatentModel,
-    apart,
-    full_pack,
-    half_size,
-    joined,
-)
+from xvcodec.models.latent import CHUNK, FRAMES, SMALL, LatentConfig, LatentModel
+from xvcodec.models.latent_stages import LATENTS, apart, full_pack, half_size, joined
 from xvcodec.models.weights import load_file, save_model
 from xvcodec.training.latent import loss_of, run
 from xvcodec.training.rate import LARGEST, REACH, SMALLEST

@@ -61,7 +61,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (folder / "index.json").write_text(json.dumps([row | {"offset": number * level.size * FRAMES} for number in range(2)]))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(coded_clips, "SIZE", SIDE)
-        patch.setattr(coded_clips, "AREA", SIDE * SIDE)
+        patch.setattr(coded_clips, "PIXELS", SIDE * SIDE)
         patch.setattr(coded_clips, "CHUNKS", 2)
         patch.setattr(coded_clips, "KEPT", 2)
         patch.setattr(onedva, "QUALITIES", (24.0, 36.0))  # at coarser ones such clips have hardly any tokens
