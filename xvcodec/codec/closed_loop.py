@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from xvcodec.codec.coefficient_contexts import Ints
 from xvcodec.codec.coefficients import NONE, Take
-from xvcodec.codec.family import Guide, Planes, ReadPass
+from xvcodec.codec.family import Ends, Guide, Planes, ReadPass
 from xvcodec.errors import UsageError
 from xvcodec.models.coder import RATE_WEIGHT, nominal_step
 
@@ -30,6 +30,10 @@ class ClosedLoop:
               guide: Guide) -> Iterator[Planes]:
         """There are none: they would depend on the quality of what was decoded before."""
         raise UsageError(CLOSED)
+
+    def ends(self, symbols: Any, quality: float) -> Ends | None:
+        """See `GopCodec`."""
+        return None
 
     def price(self, quality: float) -> float:
         """The slope of a uniform quantiser."""

@@ -17,29 +17,25 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from xvc_bitstream.errors import DamagedError
 
 from xvcodec.codec.analysis import Analysis, analyse
 from xvcodec.codec.chunks import cut, shares
-from xvcodec.codec.closed_loop import ClosedLoop, coefficients_from
+from xvcodec.codec.closed_loop import coefficients_from
 from xvcodec.codec.coefficient_contexts import Floats, Ints
 from xvcodec.codec.coefficients import NONE, Contexts, tables_of_told
 from xvcodec.codec.crossmodal_contexts import CrossmodalContexts
 from xvcodec.codec.crossmodal_pass import Decoded, EncodingPass
-from xvcodec.codec.cut_maps import decode_cuts
-from xvcodec.codec.family import CodedGop, Guide, PassStream, Planes, ReadStream, Requirements
-from xvcodec.codec.field_contexts import COMPONENTS
-from xvcodec.codec.fields import decode_fields, encode_fields
+from xvcodec.codec.family import CodedGop, Guide, Planes, ReadStream, Requirements
 from xvcodec.codec.latent_arrays import caption_of, quality_map, sizes_beside, whole_qualities
 from xvcodec.codec.masking import FREQUENCIES
 from xvcodec.codec.qualities import levels_of, quality_between
-from xvcodec.codec.quality_maps import UNIT, decode_maps, encode_maps
+from xvcodec.codec.quality_maps import UNIT
 from xvcodec.codec.quantise import Quantiser
 from xvcodec.codec.shifts import Prices, shifting
+from xvcodec.codec.told import Telling, Told
 from xvcodec.models.coder import AREA
 from xvcodec.models.crossmodal import BETWEEN, Crossmodal
 from xvcodec.models.steps import KINDS
-from xvcodec.models.warp import BLOCK
 from xvcodec.models.weights import LoadedModel
 from xvcodec.options import MAX_CRF, TUNES
 from xvcodec.runtime.base import Runtime
@@ -47,20 +43,6 @@ from xvcodec.runtime.base import Runtime
 PRICE = 0.08
 """Squared steps that one bit is worth when rounding: below the model's own 0.1155, because later pictures are
 predicted from what is decoded. Measured in files, bits at equal PSNR: 0.03 +1.6 %, 0.05 0, 0.08 -0.7 %."""
-
-
-@dataclass(frozen=True)
-class Told:
-    """What a GOP says beside its latents. Arrays as in the module's text."""
-
-    frames: int
-    fields: Ints  # [n, 4, 3, H/8, W/8]
-    levels: Ints  # [1 + n, H/32, W/32]
-
-    @property
-    def used(self) -> list[int]:
-        """How many frames lie between the anchors of each chunk."""
-        return cut(self.frames, len(self.fields))
 
 
 @dataclass(frozen=True)
@@ -80,13 +62,12 @@ class Closed:
     decoded: list[Decoded]
 
 
-class CrossmodalCodec(ClosedLoop):
+class CrossmodalCodec(Telling):
     """`GopCodec` of the crossmodal family."""
 
     requirements = Requirements(multiple_of=32, max_gop_pixels=1 << 28)
     tunes: tuple[str, ...] = TUNES
     names: ClassVar[dict[str, str]] = {kind: f"{kind}.y" for kind in KINDS}  # of the streams of latents
-    motion = "fields"  # the stream of motion whose first size counts chunks
     coarsest = MAX_CRF  # quality of areas at most
     hidden: ClassVar[float] = FREQUENCIES  # how far high frequencies hide errors, see `xvcodec.codec.masking`
     rounds: ClassVar[Mapping[str, int]] = {}  # in which latents are refined, by kind, see `xvcodec.codec.refining`
@@ -140,12 +121,6 @@ class CrossmodalCodec(ClosedLoop):
             before, at = after, end
         return Closed(Told(frames, analysis.fields, levels), pass_, decoded)
 
-    def told(self, told: Told) -> list[PassStream]:
-        """Streams of motion and qualities."""
-        levels = told.levels
-        qualities = [PassStream("qualities", levels.shape, encode_maps(levels))] if levels.any() else []
-        return [*self.encode_motion(told.fields, told.used), *qualities]
-
     def qualities(self, quality: float, levels: Ints, used: list[int]) -> dict[str, Floats]:
         """Quality (crf) of each area of every latent by kind, [latents, H/32, W/32]."""
         own = np.clip(self.nominal(quality) + UNIT * levels, 0.0, self.coarsest).astype(np.float32)
@@ -156,21 +131,6 @@ class CrossmodalCodec(ClosedLoop):
         """Quality of frames between."""
         return quality_between(self.module.config, self.nominal(quality), self.coarsest)
 
-    def encode_motion(self, fields: Ints, used: list[int]) -> list[PassStream]:
-        """The streams of a GOP's motion fields [n, 4, 3, h, w]."""
-        passes = encode_fields(fields, used, self.fields, self.field_prices)
-        return [PassStream("fields", fields.shape, passes, self.fields.tables)]
-
-    def decode_motion(self, vectors: tuple[int, int], used: list[int], read: ReadStream) -> Ints:
-        """The inverse, for pictures of `vectors` (height, width)."""
-        shape = (len(used), 1 + BETWEEN, COMPONENTS, *vectors)
-        with read.passes("fields", shape, self.fields.tables) as read_pass:
-            return decode_fields((len(used), *vectors), used, self.fields, read_pass)
-
-    def motion_arrays(self, fields: Ints) -> dict[str, Ints]:
-        """Fields by the name of their streams."""
-        return {"fields": fields}
-
     @torch.inference_mode()
     def decode_symbols(self, frames: int, height: int, width: int, quality: float, read: ReadStream) -> Symbols:
         """Decode every integer of a GOP of padded size height x width."""
@@ -180,26 +140,6 @@ class CrossmodalCodec(ClosedLoop):
             latents[kind] = self._decode_latents(kind, qualities, told.used, latents, read)
         key = latents["key"]
         return Symbols(**vars(told), latents=latents, cuts=self.decode_cuts(key, key.shape[2:], read))
-
-    def decode_told(self, frames: int, height: int, width: int, read: ReadStream) -> Told:
-        """The inverse of `told`."""
-        chunks = read.rows(self.motion) if frames > 1 else 0
-        try:
-            used = cut(frames, chunks)
-        except ValueError as error:
-            raise DamagedError(f"{error}: the file is damaged") from None
-        levels = np.zeros((1 + chunks, height // AREA, width // AREA), np.int32)
-        if read.rows("qualities"):
-            with read.passes("qualities", levels.shape) as read_pass:
-                levels = decode_maps(levels.shape, read_pass)
-        return Told(frames, self.decode_motion((height // BLOCK, width // BLOCK), used, read), levels)
-
-    def decode_cuts(self, key: Ints | None, shape: tuple[int, int], read: ReadStream) -> Ints | None:
-        """Cuts of the key frame's patches, rows and columns of which are `shape`, where the model has any."""
-        if not self.module.config.cuts:
-            return None
-        with read.passes("key.cuts", (1, *shape)) as read_pass:
-            return decode_cuts(None if key is None else key[0], shape, read_pass)[None]
 
     def _decode_latents(self, kind: str, qualities: Floats, used: list[int], known: dict[str, Ints],
                         read: ReadStream) -> Ints:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
+from numpy.typing import NDArray
 from xvc_bitstream import BitstreamError, Caption, DamagedError, Gop, Header, Reader, pieces
 from xvc_bitstream.records import AudioPacket
 
 from xvcodec.codec.conceal import LostGop
 from xvcodec.codec.entropy import StreamReader
-from xvcodec.codec.family import Guide
+from xvcodec.codec.family import Guide, Planes
 from xvcodec.codec.guidance import text_between
 from xvcodec.codec.pipeline import Ahead
 from xvcodec.codec.planes import padded_size, to_frames
+from xvcodec.codec.seams import Seams
 from xvcodec.codec.session import Session
+from xvcodec.codec.window import MICRO, Window
 from xvcodec.errors import InputError, UsageError
 from xvcodec.media.types import Frame, VideoInfo
 from xvcodec.models.weights import load_for
@@ -26,7 +30,6 @@ from xvcodec.options import DecodeOptions
 from xvcodec.text.load import load_text_encoder, text_encoder_by_id
 
 Source = str | Path | BinaryIO
-MICRO = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -60,40 +63,6 @@ def open_session(header: Header, options: DecodeOptions) -> Session:
             raise UsageError(f"the file's captions were read with {header.text_encoder}, not {text.id}: "
                              "give that one with --text-encoder, or decode with --no-text")
     return Session.open(model, header.coder, text, options.backend, options.device)
-
-
-class Window:
-    """The part of a file to decode, in ticks; everything when no time was given."""
-
-    def __init__(self, reader: Reader, options: DecodeOptions) -> None:
-        if options.duration is not None and options.end is not None:
-            raise UsageError("-t and -to exclude each other: give one of them")
-        self.base = Fraction(*reader.header.time_base)
-        self.origin = reader.entries[0].start_pts if reader.entries else 0
-        self.trims = any(value is not None for value in (options.start, options.duration, options.end))
-        start = Fraction(options.start or 0).limit_denominator(MICRO)
-        end = float(start) + options.duration if options.duration is not None else options.end
-        self.first = self.origin + int(start / self.base) if self.trims else -(1 << 62)
-        self.last = 1 << 62
-        if end is not None:
-            self.last = self.origin + int(Fraction(end).limit_denominator(MICRO) / self.base)
-        self.start_seconds, self.end_seconds = float(start), end
-        if self.last <= self.first:
-            raise UsageError("-t or -to leaves nothing to decode: give an end after -ss")
-
-    def numbers(self, reader: Reader) -> range:
-        """GOPs that touch the window."""
-        starts = [entry.start_pts for entry in reader.entries]
-        first = max(0, bisect_right(starts, self.first) - 1)
-        return range(first, sum(start < self.last for start in starts))
-
-    def holds(self, pts: int) -> bool:
-        """Whether a frame lies inside."""
-        return self.first <= pts < self.last
-
-    def shift(self) -> int:
-        """Ticks by which times move, so that a trimmed video starts at 0."""
-        return self.first if self.trims else 0
 
 
 class Decoder:
@@ -153,16 +122,19 @@ class Decoder:
         height, width = padded_size(head.height, head.width, session.codec.requirements.multiple_of)
         read = StreamReader(gop, session.coder, session.model.tables)
         symbols = session.codec.decode_symbols(len(gop.pts), height, width, gop.quality / 256.0, read)
-        streams = session.codec.integers(symbols)
+        self._drop(session.codec.integers(symbols))
+        return symbols
+
+    def _drop(self, streams: Mapping[str, NDArray[np.int32]]) -> None:
+        """Set to zero what is not wanted; only after decoding, because tables of other streams may depend on it."""
         for name in self.options.drop:
-            if name == pieces.NAME and session.codec.requirements.tokens:
+            if name == pieces.NAME and self.session.codec.requirements.tokens:
                 raise UsageError("--drop tokens would leave nothing: use --tokens N for fewer")
             chosen = [array for stream, array in streams.items() if name in (stream, stream.partition(".")[0])]
             if not chosen:
-                raise UsageError(f"--drop {name}: {session.model.name} has no such stream, only {', '.join(streams)}")
-            for array in chosen:  # after decoding, because the tables of other streams may depend on it
+                raise UsageError(f"--drop {name}: {self.session.model.name} has no such stream, only {', '.join(streams)}")
+            for array in chosen:
                 array[...] = 0
-        return symbols
 
     def guide(self, gop: Gop) -> Guide:
         """Guidance of a GOP: the prompt given now, or the file's captions at that time."""
@@ -188,54 +160,43 @@ class Decoder:
         """Frames of every GOP that touches the window. Lost ones show the picture before them, or else the next."""
         last: Frame | None = None
         early: list[LostGop] = []
+        seams: Seams[DecodedGop] = Seams()
         with Ahead(self._gops()) as ahead:
-            for item in ahead:
+            for item in chain(ahead, (None,)):
+                pictures = self._reconstruct(item, seams) if isinstance(item, DecodedGop) else seams.end()
+                for frame in (frame for shown in pictures for frame in self._frames_of(*shown)):
+                    while last is None and early:
+                        yield from early.pop(0).frames(frame)
+                    last = frame
+                    yield frame
                 if isinstance(item, LostGop):
                     if last is None:
                         early.append(item)
                     else:
                         yield from item.frames(last)
-                    continue
-                for frame in self._reconstruct(item):
-                    while last is None and early:
-                        yield from early.pop(0).frames(frame)
-                    last = frame
-                    yield frame
 
-    def _reconstruct(self, decoded: DecodedGop) -> Iterator[Frame]:
+    def _reconstruct(self, decoded: DecodedGop, seams: Seams[DecodedGop]) -> Iterator[tuple[DecodedGop, int, Planes]]:
+        codec, gop = self.session.codec, decoded.gop
+        quality = gop.quality / 256.0
+        pictures = codec.reconstruct(decoded.symbols, quality, self.guide(gop))
+        return seams.through(decoded, len(gop.pts), pictures, codec.ends(decoded.symbols, quality))
+
+    def _frames_of(self, decoded: DecodedGop, at: int, planes: Planes) -> list[Frame]:
+        """Pictures of a GOP from number `at` on."""
         gop, info = decoded.gop, self.info
         ends = [*gop.pts[1:], gop.pts[-1] + (gop.duration or info.frame_ticks)]
-        at = 0
-        for planes in self.session.codec.reconstruct(decoded.symbols, gop.quality / 256.0, self.guide(gop)):
-            count = planes.luma.shape[0]
-            pts = gop.pts[at : at + count]
-            durations = [end - start for start, end in zip(pts, ends[at : at + count], strict=True)]
-            yield from to_frames(planes, pts, durations, info.height, info.width, info.bit_depth)
-            at += count
+        these = slice(at, at + len(planes.luma))
+        pts = gop.pts[these]
+        durations = [end - start for start, end in zip(pts, ends[these], strict=True)]
+        return to_frames(planes, pts, durations, info.height, info.width, info.bit_depth)
 
     def audio(self) -> Iterator[AudioPacket]:
         """Audio packets of the window in file order, times shifted like the frames'."""
-        window = self.window
-        for packet in self.reader.audio():
-            if not window.trims:
-                yield packet
-                continue
-            base = Fraction(*self.reader.tracks[packet.track].time_base)
-            seconds = float((packet.pts if packet.pts is not None else packet.dts or 0) * base)
-            if seconds >= window.start_seconds and (window.end_seconds is None or seconds < window.end_seconds):
-                move = int(Fraction(window.start_seconds).limit_denominator(MICRO) / base)
-                yield replace(packet, pts=None if packet.pts is None else packet.pts - move,
-                              dts=None if packet.dts is None else packet.dts - move)
+        return self.window.audio(self.reader)
 
     def captions(self) -> list[Caption]:
         """The file's cues, moved and cut to the window."""
-        window = self.window
-        if not window.trims:
-            return list(self.reader.captions)
-        start = int(window.start_seconds * MICRO)
-        end = int(window.end_seconds * MICRO) if window.end_seconds is not None else 1 << 60
-        return [replace(cue, start_us=max(0, cue.start_us - start), end_us=min(cue.end_us, end) - start)
-                for cue in self.reader.captions if cue.start_us < end and cue.end_us > start]
+        return self.window.captions(self.reader.captions)
 
 
 def _plain(message: str) -> str:

@@ -127,6 +127,18 @@ class Planes:
 
 
 @dataclass(frozen=True)
+class Ends:
+    """How things move at both ends of a GOP, for `xvcodec.codec.seams`.
+
+    Fields say where blocks of a picture are found in the one before: [1, 2, H/8, W/8], quarter pixels of luma.
+    """
+
+    first: Tensor
+    last: Tensor
+    unit: float  # quantiser step of areas of average worth, in the range of planes
+
+
+@dataclass(frozen=True)
 class CodedGop:
     """What the encoder made of a GOP, and what the decoder will make of it."""
 
@@ -180,3 +192,6 @@ class GopCodec(Protocol):
 
     def reconstruct(self, symbols: Any, quality: float, guide: Guide) -> Iterator[Planes]:
         """Pictures of a GOP in display order, a few at a time."""
+
+    def ends(self, symbols: Any, quality: float) -> Ends | None:
+        """What is needed to hide where GOPs meet; None where a family does not."""

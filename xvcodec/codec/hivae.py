@@ -27,12 +27,13 @@ from xvcodec.codec.analysis import Analysis, analyse_twice, smoothed
 from xvcodec.codec.coefficient_contexts import Ints
 from xvcodec.codec.crossmodal import Closed, CrossmodalCodec, Symbols
 from xvcodec.codec.drawing import Drawing, choose, decode_drawing, nothing, said
-from xvcodec.codec.family import CodedGop, Guide, PassStream, Planes, ReadStream
+from xvcodec.codec.family import CodedGop, Ends, Guide, PassStream, Planes, ReadStream
 from xvcodec.codec.field_contexts import COMPONENTS
 from xvcodec.codec.fields import decode_fields, encode_apart
 from xvcodec.codec.painting import paint
 from xvcodec.models.crossmodal import BETWEEN
 from xvcodec.models.hivae import COARSEST
+from xvcodec.models.search import step_of
 from xvcodec.models.warp import BLOCK
 from xvcodec.options import TUNES
 
@@ -171,6 +172,14 @@ class HivaeCodec(CrossmodalCodec):
         assert isinstance(symbols, HivaeSymbols)
         for planes in super().reconstruct(symbols, quality, guide):
             yield paint(self.runtime, planes, self.seen(symbols, quality), guide, self.drawn(symbols), symbols.drawing.hints)
+
+    def ends(self, symbols: Symbols, quality: float) -> Ends | None:
+        """Fields of the first and the last anchor, of one picture's time; a GOP of one picture has none."""
+        if not symbols.used:
+            return None
+        first, last = (torch.from_numpy(symbols.fields[at, :1, :2] / np.float32(symbols.used[at] + 1)) for at in (0, -1))
+        device = self.runtime.device
+        return Ends(first.to(device), last.to(device), step_of(self.nominal(quality)))
 
     def drawn(self, symbols: HivaeSymbols) -> float:
         """How much is added of what the flow draws, 0 to 1."""

@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from xvcodec.codec.family import CodedGop, CodedStream, Guide, Planes, ReadStream, Requirements
+from xvcodec.codec.family import CodedGop, CodedStream, Ends, Guide, Planes, ReadStream, Requirements
 from xvcodec.codec.quantise import SKIP, Quantiser
 from xvcodec.errors import UsageError
 from xvcodec.models.coder import RATE_WEIGHT
-from xvcodec.models.latent import CHUNK, LATENTS, LatentModel, step_of
+from xvcodec.models.latent import CHUNK, LatentModel
+from xvcodec.models.latent_stages import LATENTS, step_of
 from xvcodec.models.weights import LoadedModel
 from xvcodec.runtime.base import Runtime
 
@@ -150,6 +151,10 @@ class LatentCodec:
         whole = torch.from_numpy(np.ascontiguousarray(given, np.float32)).to(self.runtime.device)
         padded = F.pad(whole, (0, whole.shape[3] % 2, 0, whole.shape[2] % 2), mode="replicate")
         return self.synthesise(iter(padded.split(1)), frames, 0.0, guide)
+
+    def ends(self, symbols: Any, quality: float) -> Ends | None:
+        """See `GopCodec`."""
+        return None
 
     def price(self, quality: float) -> float:
         """The slope that the model was trained for."""

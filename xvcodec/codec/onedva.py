@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 
 from xvcodec.codec.analysis import Analysis
-from xvcodec.codec.crossmodal import Closed, Symbols, Told
+from xvcodec.codec.crossmodal import Closed, Symbols
 from xvcodec.codec.cut_maps import encode_cuts
 from xvcodec.codec.drawing import Drawing, decode_drawing, said
 from xvcodec.codec.family import CodedGop, Guide, OpenPiece, PassStream, Piece, PieceHead, PieceStream, Planes, ReadStream
@@ -32,7 +32,9 @@ from xvcodec.codec.token_contexts import TOKEN, Ints
 from xvcodec.codec.token_layers import latents_of, make_layers, whole_of
 from xvcodec.codec.token_pieces import Arrived, replay
 from xvcodec.codec.token_progress import Progress
-from xvcodec.codec.tokens import CORRECTIONS, values
+from xvcodec.codec.token_values import values
+from xvcodec.codec.tokens import CORRECTIONS
+from xvcodec.codec.told import Told
 from xvcodec.models.coder import KEY_PATCH, OCTAVE
 from xvcodec.models.crossmodal import CHROMA
 from xvcodec.models.weights import LoadedModel

@@ -15,7 +15,8 @@ from xvcodec.families.base import Family
 from xvcodec.models import latent_steps as steps
 from xvcodec.models.base import Model
 from xvcodec.models.integer import IntegerScales
-from xvcodec.models.latent import CHUNK, FRAMES, LATENTS, LatentConfig, LatentModel
+from xvcodec.models.latent import CHUNK, FRAMES, LatentConfig, LatentModel
+from xvcodec.models.latent_stages import LATENTS
 from xvcodec.models.weights import LoadedModel
 from xvcodec.runtime.base import Runtime
 

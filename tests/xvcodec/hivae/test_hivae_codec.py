@@ -14,7 +14,7 @@ from xvc_bitstream import BitstreamError
 
 import xvcodec
 from xvcodec import DecodeOptions, EncodeOptions
-from xvcodec.codec import drawing
+from xvcodec.codec import drawing, seams
 from xvcodec.codec.chunks import cut
 from xvcodec.errors import UsageError, XvcError
 from xvcodec.media.types import Frame
@@ -62,6 +62,18 @@ def test_both_tunes_at_the_ends_of_the_range(tiny: Path, tmp_path: Path, crf: fl
     options = EncodeOptions(model=str(tiny), crf=crf, tune=tune, **WHERE)  # type: ignore[arg-type]
     xvcodec.encode(clip(tmp_path / "in.mkv", 48, 32, 6), sink, options)
     assert len(frames(sink.getvalue(), tiny)) == 6 and xvcodec.verify(io.BytesIO(sink.getvalue()), str(tiny)).ok
+
+
+def test_only_pictures_beside_a_seam_take_from_the_other_gop(tiny: Path, tmp_path: Path,
+                                                             monkeypatch: pytest.MonkeyPatch) -> None:
+    sink = io.BytesIO()
+    options = EncodeOptions(model=str(tiny), crf=50.0, gop=6, **WHERE)  # type: ignore[arg-type]
+    xvcodec.encode(clip(tmp_path / "in.mkv", 64, 48, 12), sink, options)
+    shown = frames(sink.getvalue(), tiny)
+    monkeypatch.setattr(seams, "REACH", 0)
+    apart = far(shown, frames(sink.getvalue(), tiny))
+    assert [at for at, each in enumerate(apart) if each] == [4, 5, 6, 7]
+    assert [frame.pts for frame in shown] == sorted({frame.pts for frame in shown})
 
 
 def test_each_stream_carries_its_part(tiny: Path, file: bytes) -> None:

@@ -107,7 +107,7 @@ def cut_at(coded: Path, target: Path, level: int, rest: int = 0) -> Path:
 
 def test_corrections_of_motion_are_lost_before_anchors(coded: Path, tiny: Path, tmp_path: Path) -> None:
     """Frames 0, 2 and 5 are the key frame and anchors; a file may be cut in the midst of the corrections."""
-    whole, between = frames(coded, tiny)[:6], []
+    whole, between = frames(cut_at(coded, tmp_path / "whole.xvc", 1 << 10), tiny), []  # the same GOP, nothing follows it
     with Reader.open(coded) as reader:
         found = pieces.pieces_of(reader.gop(0))
     motion = next(piece for piece in found if piece.level == CORRECTIONS)
