@@ -20,7 +20,7 @@ function drawCards() {
     else if (row?.rate) {
       parts.push(make("div", { class: "figure" }, signed(row.rate.mean), make("small", {}, "% bits")),
         make("p", {}, [interval(row.rate, 1), `${row.rate.clips} of ${DATA.clips.length} clips`].filter(Boolean).join(", ")));
-    } else parts.push(make("div", { class: "figure none" }, "no figure"), make("p", {}, row ? "too little overlap: see the table" : "no points"));
+    } else parts.push(make("div", { class: "figure none" }, "no figure"), make("p", {}, row ? reasonOf(row) : "no points"));
     return make("div", { class: "card", style: `--codec:${codec.color}` }, ...parts);
   }) : []));
   $("cards-note").textContent = metric && reference ? `BD-rate by ${metric.title} against ${reference.label}: the mean over clips of how many more (+) or fewer (−) bits `
