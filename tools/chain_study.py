@@ -16,17 +16,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from hivae_study import CONDITIONS, nearest
 
 import xvcodec
 from xvcodec.media import Frame
 from xvcodec.metrics import measure, resolve
 from xvcodec.options import EncodeOptions
 from xvcodec.rd.clips import Clip, find
-from xvcodec.rd.codecs import Conditions, parse
-
-CONDITIONS = Conditions(timed=False)
-STEPS = 9
-"""Of the search for another codec's setting."""
+from xvcodec.rd.codecs import parse
 
 
 def row(clip: Clip, frames: Iterable[Frame]) -> tuple[float, float, float, float]:
@@ -37,21 +34,6 @@ def row(clip: Clip, frames: Iterable[Frame]) -> tuple[float, float, float, float
     within = np.delete(change, first - 1)
     steps = psnr[first] - psnr[first - 1]
     return float(psnr.mean()), float(steps.mean()), float(change[first - 1].mean()), float(within.mean())
-
-
-def others(clip: Clip, spec: str, wanted: int, folder: Path) -> tuple[int, Iterable[Frame]]:
-    """Bytes and frames of another codec's file whose size is nearest, by bisection; larger settings make smaller files."""
-    codec = parse(spec)
-    low, high = codec.scale().best, codec.scale().worst
-    tries: dict[int, Path] = {}
-    for number in range(STEPS):
-        path = folder / f"{clip.name}-{number}{codec.suffix(clip)}"
-        codec.encode(clip, (low + high) / 2, path, CONDITIONS)
-        size = codec.inspect(path, CONDITIONS).bytes
-        tries[size] = path
-        low, high = ((low + high) / 2, high) if size > wanted else (low, (low + high) / 2)
-    nearest = min(tries, key=lambda each: abs(each - wanted))
-    return nearest, codec.decode(tries[nearest], clip)
 
 
 def main() -> None:
@@ -75,8 +57,8 @@ def main() -> None:
             with xvcodec.open(path) as video:
                 rows = {given.model: (size, row(clip, video.frames()))}
             for spec in given.against:
-                near, frames = others(clip, spec, size, Path(made))
-                rows[spec] = near, row(clip, frames)
+                near, _, theirs = nearest(clip, spec, size, Path(made))
+                rows[spec] = near, row(clip, parse(spec).decode(theirs, clip))
             for name, (near, values) in rows.items():
                 cells = "{:.2f} dB | {:+.2f} dB | {:.2f} dB | {:.2f} dB".format(*values)
                 print(f"| {clip.name}, {name} | {near} | {cells} |", flush=True)

@@ -79,8 +79,8 @@ def ours(clip: Clip, model: str, bpp: float, way: str, folder: Path, crf: float 
     return row | {"bytes": facts["video_bytes"], "crf": facts["gops"][0]["crf"], **measured(clip, frames)}
 
 
-def theirs(clip: Clip, spec: str, wanted: int, folder: Path) -> Row:
-    """The try whose bytes are nearest, by bisection; larger settings make smaller files."""
+def nearest(clip: Clip, spec: str, wanted: int, folder: Path) -> tuple[int, float, Path]:
+    """Bytes, setting and file of the try whose bytes are nearest, by bisection; larger settings make smaller files."""
     codec = parse(spec)
     low, high = codec.scale().best, codec.scale().worst
     tries: dict[int, tuple[float, Path]] = {}
@@ -95,7 +95,13 @@ def theirs(clip: Clip, spec: str, wanted: int, folder: Path) -> Row:
         elif size > wanted:
             break  # it cannot be smaller
     size = min(tries, key=lambda each: abs(each - wanted))
-    found = {"bytes": size, "crf": tries[size][0], **measured(clip, codec.decode(tries[size][1], clip))}
+    return size, *tries[size]
+
+
+def theirs(clip: Clip, spec: str, wanted: int, folder: Path) -> Row:
+    """What another codec makes of so many bytes."""
+    size, setting, path = nearest(clip, spec, wanted, folder)
+    found = {"bytes": size, "crf": setting, **measured(clip, parse(spec).decode(path, clip))}
     for path in folder.glob("try-*"):
         path.unlink()
     return found

@@ -46,7 +46,7 @@ BATCH, RATE, WARM = 16, 6e-4, 200
 SCALES = (8, 4, 2, 1)
 """Pixels over which errors are averaged while learning: vectors that are far off have no gradient in single pixels."""
 WORTH = 2.0**10
-"""Bits a pixel that a mean squared error of one is worth, pictures being of height one: half a bit's gain at 31 dB."""
+"""Bits a pixel that a mean squared error of one is worth, black to white being one: the slope of 6 dB a bit at 31.5 dB."""
 LENGTHS = (1, 2, 4, 8, 16)
 CRFS = (30.0, 45.0, 60.0, 75.0, 90.0)
 """Qualities that vectors are searched for: the coarser, the fewer bits they are worth."""

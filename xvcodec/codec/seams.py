@@ -38,7 +38,12 @@ class Seams(Generic[Gop]):
 
     def through(self, gop: Gop, count: int, pictures: Iterable[Planes],
                 ends: Ends | None) -> Iterator[tuple[Gop, int, Planes]]:
-        """The next GOP, of `count` pictures; `ends` is None where a codec has no seams."""
+        """Pictures that can be shown once the next GOP is there.
+
+        Args:
+            count: pictures of the GOP. pictures: a few at a time, luma [k, 1, H, W] and chroma [k, 2, H/2, W/2].
+            ends: None where a codec has no seams: pictures then pass as they came.
+        """
         if ends is None:
             yield from self.end()
             at = 0
@@ -59,7 +64,7 @@ class Seams(Generic[Gop]):
         self._before = planes, ends
 
     def _toward(self, first: Planes, steps: int) -> Iterator[tuple[Gop, int, Planes]]:
-        """What was held, with a share of the first picture of the next GOP."""
+        """What was held, with a share of the first picture of the next GOP, luma [1, 1, H, W]."""
         ends = self._before[1]
         for number, (gop, at, planes) in enumerate(self._held):
             away = len(self._held) - number

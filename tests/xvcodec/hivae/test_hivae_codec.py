@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from hivae_models import TINY, Drawn, clip
-from xvc_bitstream import BitstreamError
+from xvc_bitstream import BitstreamError, Reader
 
 import xvcodec
 from xvcodec import DecodeOptions, EncodeOptions
@@ -74,6 +74,22 @@ def test_only_pictures_beside_a_seam_take_from_the_other_gop(tiny: Path, tmp_pat
     apart = far(shown, frames(sink.getvalue(), tiny))
     assert [at for at, each in enumerate(apart) if each] == [4, 5, 6, 7]
     assert [frame.pts for frame in shown] == sorted({frame.pts for frame in shown})
+
+
+def test_a_damaged_gop_has_no_seams(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sink = io.BytesIO()
+    options = EncodeOptions(model=str(tiny), crf=50.0, gop=4, **WHERE)  # type: ignore[arg-type]
+    xvcodec.encode(clip(tmp_path / "in.mkv", 64, 48, 12), sink, options)
+    whole, broken = frames(sink.getvalue(), tiny), bytearray(sink.getvalue())
+    with Reader.open(io.BytesIO(bytes(broken))) as reader:
+        entry = reader.entries[1]
+    broken[entry.offset + entry.size // 2] ^= 0xFF
+    shown = frames(bytes(broken), tiny, ignore_errors=True)
+    monkeypatch.setattr(seams, "REACH", 0)
+    apart = frames(sink.getvalue(), tiny)
+    assert far(shown[:4] + shown[8:], apart[:4] + apart[8:]) == [0.0] * 8
+    assert all(np.array_equal(frame.y, shown[3].y) for frame in shown[4:8])  # the picture before stands in
+    assert far(whole, apart)[3] > 0.0
 
 
 def test_each_stream_carries_its_part(tiny: Path, file: bytes) -> None:
